@@ -257,9 +257,11 @@ decode-itl-curve\t'Time between tokens by concurrency and output length'
 max-concurrency-under-sla\t'The greatest concurrency that keeps every limit'
 pareto-sweep\t'Throughput and TTFT of --isl-osl-pairs at the values of --concurrency'
 max-goodput-under-slo\t'The most requests per second of which --slo-attainment-fraction keep all three limits'
-saturation\t'The concurrency from which on more requests in flight bring no more throughput. (Not in AIPerf.)'"
+saturation\t'The concurrency from which on more requests in flight bring no more throughput. (Not in AIPerf.)'
+mlperf-endpoints\t'The points of a curve as MLPerf Endpoints v1.0 wants them, up to --c-max. (Not in AIPerf.)'"
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l search-space -d 'A range to search, as `path:lo,hi[:kind]`, such as phases.profiling.concurrency:1,64:int; one for each value that varies' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l search-sla -d 'A limit that a load must keep, as `tag:stat:op:threshold`, such as time_to_first_token:p95:lt:200; op is lt, le, gt or ge. In a sweep it marks variations that break it' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l search-sla-tier -d 'Limits with a border of their own, as `label:limit,limit`; 2 to 10 times, with the same runs: `fast:time_to_first_token:p95:lt:200`. The limits of --search-sla hold for all' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l search-metric -d 'The metric that is made best' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l search-stat -d 'The statistic of --search-metric' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l search-direction -d 'What best means' -r -f -a "maximize\t'More is better'
@@ -305,6 +307,8 @@ complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l isl-st
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l concurrency-min -d 'Least concurrency of a recipe; 1 without it' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l concurrency-max -d 'Greatest concurrency of a recipe; 1000 without it, 200 for decode-itl-curve' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l concurrency-steps -d 'Concurrencies of a recipe that is a sweep; 8 without it, 6 for decode-itl-curve' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l c-max -d 'The greatest concurrency that the server supports (mlperf-endpoints)' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l c-min -d 'The least concurrency of the curve (mlperf-endpoints); 1 without it' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l osl-min -d 'Least output length (decode-itl-curve); 64 without it' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l osl-max -d 'Greatest output length; 1024 without it' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l osl-steps -d 'Output lengths; 4 without it' -r

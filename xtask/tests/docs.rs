@@ -143,7 +143,11 @@ fn data_markdown() -> String {
         ),
         (
             "server_metrics.parquet",
-            "One row per scrape of a server's metrics (`up`), then one per number that is not what the scrape before found.",
+            "One row per scrape of a server's metrics (`up`), then one per number that is not what the scrape before found. Rows whose \
+             `endpoint_url` begins with `sockets://` are what the kernel reports ten times a second of the sockets of a server of this \
+             host: `aiperfd:accept_queue`, the connections that it has not accepted, of at most `aiperfd:accept_queue_limit`; \
+             `aiperfd:unread_connections`, those with bytes that it has not read, and `aiperfd:unread_bytes`; `aiperfd:connections`. The \
+             last three are absent where connections end in another network namespace than the command's.",
             ServerSample::columns(),
         ),
         (

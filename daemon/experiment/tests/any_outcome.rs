@@ -25,12 +25,19 @@ fn outcome(random: &mut StdRng) -> Outcome {
             limits: vec![Judged { observed: None, answer: Answer::Missed }],
             load: None,
             requests: 0,
+            is_cut: false,
         }),
         _ => Outcome::Measured(Measured {
             objectives: vec![Some(observed)],
             limits: vec![Judged { observed: Some(observed), answer }],
-            load: Some(Load { throughput, response, in_flight }),
+            load: Some(Load {
+                throughput,
+                response,
+                in_flight,
+                issue_seconds: random.random_range(0.0..2000.0),
+            }),
             requests: 100,
+            is_cut: false,
         }),
     }
 }

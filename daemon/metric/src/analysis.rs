@@ -11,6 +11,7 @@ use crate::branches::Branches;
 use crate::case::Case;
 use crate::column::Column;
 use crate::events::EventJoin;
+use crate::flow;
 use crate::group::{Group, Source};
 use crate::metric::{Flags, Kind, Metric};
 use crate::registry::METRICS;
@@ -159,6 +160,7 @@ impl Analysis {
         let warmup = places(&rows, |scope| !scope.profiling);
         let (mut bins, left_out) = slices::slice(&rows, &profiling, settings.slice_duration);
         let found = settings.steady_state.then(|| slices::find_steady(&rows, &profiling, &formulas));
+        let flow = if settings.steady_state { flow::flow(&rows, &profiling) } else { Vec::new() };
         let steady = found.and_then(Result::ok);
         bins.extend(steady.map(|steady| Bin::steady(&rows, &profiling, steady)));
         let mut source = Source { settings: &settings, formulas, rows: &rows, lists };
@@ -194,6 +196,7 @@ impl Analysis {
             slices,
             slices_left_out: left_out,
             steady,
+            flow,
             phases: by_phase,
             accepted_drafts,
             numbers: numbers(&rows),

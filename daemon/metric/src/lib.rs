@@ -10,7 +10,7 @@
 //! server/        the server's own metrics              gpu/    GPU telemetry
 //! live.rs       percentiles during the run          goodput.rs   thresholds
 //! histogram.rs  counts by size of what is not stored
-//! slices.rs     time slices, and steady/ the run without ramp-up and drain
+//! slices.rs     time slices, and steady/ the run without ramp-up and drain; flow.rs what came and went meanwhile
 //! ```
 //!
 //! Adding a metric is one new file and one line in `registry.rs`.
@@ -28,6 +28,7 @@ mod count;
 pub mod docs;
 mod events;
 mod experimental;
+mod flow;
 mod gaps;
 mod goodput;
 pub mod gpu;
@@ -61,6 +62,7 @@ mod value;
 
 pub use analysis::{Analysis, values};
 pub use case::Case;
+pub use flow::Flow;
 pub use goodput::{GoodputError, Threshold};
 pub use live::{Live, LivePercentiles};
 pub use metric::{Curve, Flags, Group, Injected, Kind, List, Metric, Origin, Unit};

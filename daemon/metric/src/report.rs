@@ -1,5 +1,6 @@
 //! The output of an analysis: the results of every metric, for the whole run, its warmup and its slices.
 
+use crate::flow::Flow;
 use crate::metric::{Metric, Origin};
 use crate::registry::METRICS;
 use crate::stats::{Stat, Stats};
@@ -21,6 +22,8 @@ pub struct Report {
     pub slices_left_out: LeftOut,
     /// The results of the run's steady state, or why it has none; absent if not requested.
     pub steady: Option<Result<Steady, Unsteady>>,
+    /// What came and went in equal parts of the measured time; empty if no steady state was requested.
+    pub flow: Vec<Flow>,
     /// The results of each phase; empty for a run with one phase.
     pub phases: Vec<PhaseReport>,
     /// Verifications of draft tokens by how many each accepted, for all valid requests of the measured phases.

@@ -1,10 +1,13 @@
-//! Scrapes one endpoint in intervals on a separate thread, from before the first request until the server is idle.
+//! Scrapes one endpoint in intervals on a separate thread, from before the first request until the server is idle; or reads a server's
+//! sockets from the kernel in the same way.
 
 use crate::changes::{Changes, RowBuilder, Times};
 use crate::dcgm::{Dcgm, DcgmField};
 use crate::exposition::{Exposition, parse};
+use crate::sockets::{ServerSockets, SocketsError};
 use common::clock::{DurationNs, MonoNs};
 use spec::url::shown;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -67,6 +70,24 @@ impl Poller {
         Self::start_with(poll, Changes::default(), directory, stem)
     }
 
+    /// Starts reading from the kernel what the sockets of a server of this host hold, into parts of `server_metrics.parquet` named
+    /// `stem` in `directory`. The sockets of a server that is elsewhere cannot be read.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn start_sockets(
+        server: SocketAddr,
+        now: fn() -> MonoNs,
+        directory: &Path,
+        stem: &str,
+    ) -> std::io::Result<Self> {
+        let tls = TlsConfig::default();
+        let poll =
+            Poll { url: format!("sockets://{server}"), interval: SOCKETS_INTERVAL, now, insists: false, tls };
+        let source = Source::Sockets { server, opened: None };
+        Self::start_from(source, poll, Changes::default(), directory, stem)
+    }
+
     /// Starts scraping a DCGM exporter, into parts of `gpu.parquet`; `more` are additional fields requested by the user.
     ///
     /// # Errors
@@ -81,13 +102,31 @@ impl Poller {
         directory: &Path,
         stem: &str,
     ) -> std::io::Result<Self> {
+        // The server is reached as by the load generator: directly, without a proxy.
+        let agent = Agent::config_builder()
+            .timeout_global(Some(SCRAPE_TIMEOUT))
+            .user_agent(concat!("aiperfd/", env!("CARGO_PKG_VERSION")))
+            .proxy(None)
+            .tls_config(poll.tls.clone())
+            .build()
+            .new_agent();
+        Self::start_from(Source::Http(agent), poll, builder, directory, stem)
+    }
+
+    fn start_from<T: RowBuilder>(
+        source: Source,
+        poll: Poll,
+        builder: T,
+        directory: &Path,
+        stem: &str,
+    ) -> std::io::Result<Self> {
         let (stop, stopped) = channel();
         let (first, firsts) = channel();
         let writer = PartWriter::new(directory, stem, Limits::STANDARD, &[]);
         let url = poll.url.clone();
         let thread = std::thread::Builder::new()
             .name("scrape".to_owned())
-            .spawn(move || Scraping::new(poll, builder, writer).run(&stopped, &first))?;
+            .spawn(move || Scraping::new(source, poll, builder, writer).run(&stopped, &first))?;
         // The run starts whether or not the first response arrived in time.
         firsts.recv_timeout(FIRST_PATIENCE).ok();
         Ok(Self { stop, thread, url })
@@ -118,18 +157,31 @@ enum ScrapeError {
     Http(#[from] ureq::Error),
     #[error("the response is not in Prometheus' text format")]
     NotPrometheus,
+    #[error(transparent)]
+    Sockets(#[from] SocketsError),
 }
 
 impl ScrapeError {
     /// Whether a retry cannot succeed.
     fn is_final(&self) -> bool {
-        matches!(self, Self::NotPrometheus | Self::Http(ureq::Error::StatusCode(400..=499)))
+        matches!(
+            self,
+            Self::NotPrometheus | Self::Sockets(_) | Self::Http(ureq::Error::StatusCode(400..=499))
+        )
     }
+}
+
+/// Where readings come from.
+enum Source {
+    /// An endpoint.
+    Http(Agent),
+    /// The kernel, which is asked on the thread that reads.
+    Sockets { server: SocketAddr, opened: Option<ServerSockets> },
 }
 
 struct Scraping<T: RowBuilder> {
     poll: Poll,
-    agent: Agent,
+    source: Source,
     builder: T,
     writer: PartWriter<T::Row>,
     outcome: Outcome,
@@ -137,15 +189,7 @@ struct Scraping<T: RowBuilder> {
 }
 
 impl<T: RowBuilder> Scraping<T> {
-    fn new(poll: Poll, builder: T, writer: PartWriter<T::Row>) -> Self {
-        // The server is reached as by the load generator: directly, without a proxy.
-        let agent = Agent::config_builder()
-            .timeout_global(Some(SCRAPE_TIMEOUT))
-            .user_agent(concat!("aiperfd/", env!("CARGO_PKG_VERSION")))
-            .proxy(None)
-            .tls_config(poll.tls.clone())
-            .build()
-            .new_agent();
+    fn new(source: Source, poll: Poll, builder: T, writer: PartWriter<T::Row>) -> Self {
         let outcome = Outcome {
             url: shown(&poll.url),
             parts: Vec::new(),
@@ -156,7 +200,7 @@ impl<T: RowBuilder> Scraping<T> {
             not_finite: 0,
             too_many: 0,
         };
-        Self { poll, agent, builder, writer, outcome, has_fallen_back: false }
+        Self { poll, source, builder, writer, outcome, has_fallen_back: false }
     }
 
     fn run(mut self, stopped: &Receiver<()>, first: &Sender<()>) -> Outcome {
@@ -237,17 +281,31 @@ impl<T: RowBuilder> Scraping<T> {
         true
     }
 
-    fn fetch(&self) -> Result<Exposition, ScrapeError> {
-        let mut response = self.agent.get(&self.poll.url).header("accept", ACCEPT).call()?;
-        let body = response.body_mut().with_config().limit(BODY_MAX).read_to_vec()?;
-        let text = String::from_utf8_lossy(&body);
-        let found = parse(&text);
-        // A server without requests so far may declare its metrics and have no values yet.
-        if found.readings.is_empty() && !body.is_empty() && !names_metrics(&text) {
-            return Err(ScrapeError::NotPrometheus);
+    fn fetch(&mut self) -> Result<Exposition, ScrapeError> {
+        match &mut self.source {
+            Source::Http(agent) => scraped(agent, &self.poll.url),
+            Source::Sockets { server, opened } => {
+                let sockets = match opened {
+                    Some(sockets) => sockets,
+                    None => opened.insert(ServerSockets::of(*server)?),
+                };
+                Ok(Exposition { readings: sockets.readings()?, ..Exposition::default() })
+            }
         }
-        Ok(found)
     }
+}
+
+/// The values that an endpoint serves.
+fn scraped(agent: &Agent, url: &str) -> Result<Exposition, ScrapeError> {
+    let mut response = agent.get(url).header("accept", ACCEPT).call()?;
+    let body = response.body_mut().with_config().limit(BODY_MAX).read_to_vec()?;
+    let text = String::from_utf8_lossy(&body);
+    let found = parse(&text);
+    // A server without requests so far may declare its metrics and have no values yet.
+    if found.readings.is_empty() && !body.is_empty() && !names_metrics(&text) {
+        return Err(ScrapeError::NotPrometheus);
+    }
+    Ok(found)
 }
 
 /// Whether a text declares metrics in Prometheus' format, with or without values.
@@ -269,6 +327,8 @@ const ACCEPT: &str = "text/plain;version=0.0.4,application/openmetrics-text;q=0.
 /// Maximum size of a response body.
 const BODY_MAX: u64 = 16 << 20;
 const SCRAPE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The interval between two readings of a server's sockets: what waits in them changes fast, and reading them costs it nothing.
+const SOCKETS_INTERVAL: Duration = Duration::from_millis(100);
 /// How long a run waits for the first scrape, from which increases are counted.
 const FIRST_PATIENCE: Duration = Duration::from_secs(2);
 /// How long to wait for a server to finish counting its requests.

@@ -7,8 +7,11 @@ use end_to_end::{needs_programs, patience};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// A search whose results are in a directory.
 fn search(url: &str, directory: &Path, flags: &str) -> Run {
@@ -209,4 +212,104 @@ fn a_server_that_goes_away_ends_the_search() {
     assert_eq!(found["convergence_reason"], "run_failed", "{found:#}");
     let best = &found["best_trials"][0]["variation_values"]["phases.profiling.concurrency"];
     assert!(best.as_u64().is_some_and(|best| best >= 4), "what was measured counts: {found:#}");
+}
+
+/// Two groups of limits have a border each, and share runs.
+#[test]
+fn tiers_are_searched_together() {
+    needs_programs!();
+    let _alone = alone();
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(EIGHT_SLOTS);
+    let flags = "--search-recipe max-concurrency-under-sla --concurrency-min 4 --concurrency-max 64 --request-count 100 \
+                 --search-sla-tier fast:time_to_first_token:p95:lt:65 \
+                 --search-sla-tier cheap:time_to_first_token:p95:lt:120,request_error_rate:avg:lt:1";
+    undisturbed(&server.url(), folder.path(), flags).ended_with(0);
+    let found = history(folder.path());
+    let tiers = found["tier_results"].as_array().unwrap();
+    let border = |tier: &Value| tier["boundary_concurrency"].as_u64().unwrap();
+    assert_eq!(
+        tiers.iter().map(|tier| tier["label"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["fast", "cheap"]
+    );
+    assert!((6..=9).contains(&border(&tiers[0])), "one round of eight slots: {found:#}");
+    assert!((12..=18).contains(&border(&tiers[1])), "two rounds: {found:#}");
+    assert_eq!(tiers[0]["binding_constraint"]["threshold"], 65.0, "{found:#}");
+    let runs = &found["tier_metadata"];
+    assert!(
+        runs["actual_probe_count"].as_u64() < runs["tier_evaluation_count"].as_u64(),
+        "shared: {found:#}"
+    );
+    assert_eq!(
+        found["boundary_summary"]["feasible_max"]["value"],
+        border(&tiers[1]),
+        "the one that allows most"
+    );
+}
+
+/// A server that takes one connection after another: requests wait before it, not in it.
+#[test]
+fn a_frontend_that_is_the_limit_is_named() {
+    needs_programs!();
+    let _alone = alone();
+    let folder = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || one_after_another(&listener));
+    let mut run = Run::of("profile");
+    let flags = "--model m --isl 8 --osl 4 --tokenizer none --no-gpu-telemetry --connection-reuse-strategy never \
+                 --search-recipe max-concurrency-under-sla --search-sla request_latency:avg:lt:70 --concurrency-max 16 --request-count 60 --search-max-iterations 5";
+    run.command.args(["--url", &url, "--artifact-dir"]).arg(folder.path()).args(flags.split_whitespace());
+    run.without_daemon().end().ended_with(0);
+    let found = history(folder.path());
+    let border = &found["boundary_summary"]["feasible_max"]["value"];
+    assert!((2..=4).contains(&border.as_u64().unwrap()), "20 ms each: {found:#}");
+    assert_eq!(found["limited_by"], "frontend", "{found:#}");
+    assert!(found["cause"].as_str().unwrap().contains("wait to be accepted"), "{found:#}");
+}
+
+/// Serves connections one after another, each in 20 ms.
+fn one_after_another(listener: &TcpListener) {
+    for connection in listener.incoming() {
+        let Ok(mut connection) = connection else { return };
+        let (mut request, mut piece) = (Vec::new(), [0; 4096]);
+        let is_whole = |request: &[u8]| {
+            if request.starts_with(b"GET") { request.ends_with(b"\r\n\r\n") } else { request.ends_with(b"}") }
+        };
+        while !is_whole(&request) {
+            match connection.read(&mut piece) {
+                Ok(length @ 1..) => request.extend_from_slice(&piece[..length]),
+                _ => break,
+            }
+        }
+        if request.starts_with(b"GET") {
+            write!(connection, "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                .ok();
+            continue;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+        let body = r#"{"choices":[{"message":{"role":"assistant","content":"a b c d"}}],"usage":{"prompt_tokens":8,"completion_tokens":4}}"#;
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close";
+        // A client that is gone takes no response.
+        write!(connection, "{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).ok();
+    }
+}
+
+/// In a short run of a rate that is too much no request waits long yet, and the backlog tells it.
+#[test]
+fn a_rate_that_a_server_cannot_keep_is_too_much() {
+    needs_programs!();
+    let _alone = alone();
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(EIGHT_SLOTS);
+    let flags = "--request-rate 80,250 --arrival-pattern constant --request-count 500 \
+                 --search-sla time_to_first_token:p95:lt:60000";
+    let ended = search(&server.url(), folder.path(), flags).end();
+    ended.ended_with(0);
+    assert_eq!(ended.err.matches("the server falls behind").count(), 1, "{}", ended.err);
+    let found = read(&folder.path().join("sweep_aggregate/profile_export_aiperf_sweep.json"));
+    assert_eq!(
+        found["metadata"]["sla_constraints"]["feasible_count"], 1,
+        "145 a second is what it can do: {found:#}"
+    );
 }

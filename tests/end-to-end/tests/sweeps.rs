@@ -250,12 +250,12 @@ fn a_sweep_that_is_killed_goes_on() {
     needs_programs!();
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start("--tokens 4 --gap-ms 2");
-    let flags = "--request-count 2,3,4,5,6,7,8,9,10,11,12,13 --concurrency 1 --random-seed 3";
+    let flags = "--request-count 20,21,22,23,24,25,26,27,28,29,30,31 --concurrency 1 --random-seed 3";
     let mut done = 0;
     for moment in 0..MOMENTS {
         let running = sweep(&server.url(), folder.path(), flags).start();
         let pid = running.pid();
-        std::thread::sleep(Duration::from_millis(150 + 97 * moment % 1100));
+        std::thread::sleep(Duration::from_millis(150 + 97 * moment % 700));
         running.signal(Signal::KILL);
         drop(running.end());
         patience::until("the process to exit", || {
@@ -279,7 +279,7 @@ fn a_sweep_that_is_killed_goes_on() {
         )
     });
     let requests = requests.collect::<Vec<_>>();
-    assert_eq!(requests, (2..14).map(|count| (f64::from(count), f64::from(count))).collect::<Vec<_>>());
+    assert_eq!(requests, (20..32).map(|count| (f64::from(count), f64::from(count))).collect::<Vec<_>>());
     let received = server.received();
     sweep(&server.url(), folder.path(), flags).end().ended_with(0);
     assert_eq!(server.received(), received, "everything is measured already");
@@ -326,7 +326,7 @@ fn a_configuration_describes_a_sweep() {
     assert_eq!(server.received(), received, "nothing is sent");
 }
 
-const MOMENTS: u64 = 10;
+const MOMENTS: u64 = 20;
 
 /// The share of prompt tokens that the server read from its cache, in percent, of each run in the order of its journal.
 fn cached(directory: &Path) -> Vec<f64> {

@@ -7,6 +7,7 @@
 use super::search::{Direction, PlannerArg, Pooling, Recipe, Style};
 use super::{ProfileArgs, SearchArgs};
 use clap::ValueEnum;
+use experiment::search::mlperf;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -32,6 +33,10 @@ pub(super) struct Asked {
 /// # Errors
 /// When it cannot, with the flag.
 pub(super) fn needs(profile: &ProfileArgs, asked: &Asked) -> Result<(), String> {
+    let is_curve = asked.block["planner"] == "mlperf_endpoints";
+    if is_curve && profile.load.request_count.is_none() && profile.input.config.is_none() {
+        return Err("--search-recipe mlperf-endpoints needs --request-count: the requests of one pass over the data set".to_owned());
+    }
     match &asked.streams_for {
         Some(flag) if !profile.endpoint.streaming && profile.input.config.is_none() => {
             Err(format!("{flag} is a limit of streamed responses: add --streaming"))
@@ -72,11 +77,16 @@ pub(super) fn of(
         };
         return Err(format!("{written} {with}"));
     }
-    let asked = match args.search_recipe {
+    let tiers = args.search_sla_tier.iter().enumerate();
+    let tiers = tiers.map(|(place, text)| tier(place, text)).collect::<Result<Vec<_>, _>>()?;
+    let mut asked = match args.search_recipe {
         Some(recipe) => Cook { args, concurrencies, limits }.cooked(recipe)?,
         None if args.search_space.is_empty() => return Ok(None),
         None => searched(args, limits)?,
     };
+    if !tiers.is_empty() {
+        asked.block["sla_tiers"] = tiers.into();
+    }
     let of_space = asked.block["search_space"].as_array().into_iter().flatten();
     let of_space = of_space.filter_map(|axis| axis["path"].as_str().map(str::to_owned));
     let of_axes = asked.block["parameters"].as_object().into_iter().flat_map(|axes| axes.keys().cloned());
@@ -100,10 +110,29 @@ pub(super) fn limit(text: &str) -> Result<Value, String> {
     Ok(json!({"metric_tag": tag, "stat": stat, "op": op, "threshold": threshold}))
 }
 
+/// A group of limits, as `label:limit,limit`, or without a label.
+fn tier(place: usize, text: &str) -> Result<Value, String> {
+    let refuse = |why: &str| format!("--search-sla-tier `{text}`: {why}");
+    // A limit has three colons, so that one more before the first comma is a label's.
+    let is_named = text.split(',').next().unwrap_or_default().matches(':').count() != 3;
+    let (label, limits) = match text.split_once(':') {
+        Some((label, limits)) if is_named => (label.trim().to_owned(), limits),
+        None => {
+            return Err(refuse("expected label:limit,limit, such as fast:time_to_first_token:p95:lt:200"));
+        }
+        Some(_) => (format!("tier_{}", place + 1), text),
+    };
+    let limits = limits.split(',').map(str::trim).filter(|limit| !limit.is_empty());
+    let limits = limits.map(limit).collect::<Result<Vec<_>, _>>();
+    let limits = limits.map_err(|why| refuse(&why.replace("--search-sla ", "")))?;
+    Ok(json!({"label": label, "filters": limits}))
+}
+
 /// A search of ranges.
 fn searched(args: &SearchArgs, limits: Vec<Value>) -> Result<Asked, String> {
     let space = args.search_space.iter().map(|text| axis(text)).collect::<Result<Vec<_>, _>>()?;
-    let looks_for_border = args.search_metric.is_none() && !limits.is_empty() && space.len() == 1;
+    let has_limits = !limits.is_empty() || !args.search_sla_tier.is_empty();
+    let looks_for_border = args.search_metric.is_none() && has_limits && space.len() == 1;
     let usual = if looks_for_border { PlannerArg::Slo } else { PlannerArg::Bayesian };
     let planner = args.search_planner.unwrap_or(usual);
     let is_along_one = !matches!(planner, PlannerArg::Bayesian | PlannerArg::Optuna);
@@ -194,6 +223,7 @@ impl Cook<'_> {
             Recipe::MaxConcurrencyUnderSla => self.under_limits()?,
             Recipe::MaxGoodputUnderSlo => self.goodput()?,
             Recipe::Saturation => self.best("saturation", "request_throughput", ""),
+            Recipe::MlperfEndpoints => self.curve()?,
             Recipe::ConcurrencyRamp => self.ramp()?,
             Recipe::PrefillTtftCurve => self.prefill()?,
             Recipe::DecodeItlCurve => self.decode()?,
@@ -254,10 +284,10 @@ impl Cook<'_> {
             args.error_rate_sla.map(|share| below("request_error_rate", "avg", share * 100.0)),
         ];
         self.limits.extend(given.into_iter().flatten());
-        if self.limits.is_empty() {
+        if self.limits.is_empty() && args.search_sla_tier.is_empty() {
             return Err(
                 "--search-recipe max-concurrency-under-sla needs a limit: --ttft-sla-ms, --itl-sla-ms, \
-                        --e2e-sla-ms, --error-rate-sla or --search-sla"
+                        --e2e-sla-ms, --error-rate-sla, --search-sla or --search-sla-tier"
                     .to_owned(),
             );
         }
@@ -284,6 +314,29 @@ impl Cook<'_> {
             }
         };
         Ok(self.best(planner, "output_token_throughput", streams_for.unwrap_or_default()))
+    }
+
+    /// The points of MLPerf Endpoints, or those that the user chose.
+    fn curve(&self) -> Result<Asked, String> {
+        let Some(c_max) = self.args.c_max else {
+            let why = "--search-recipe mlperf-endpoints needs --c-max, the greatest concurrency that the server supports";
+            return Err(why.to_owned());
+        };
+        let points = match &self.concurrencies {
+            Some(given) => given.clone(),
+            None => mlperf::usual_points(self.args.c_min.unwrap_or(1), c_max).into(),
+        };
+        let first = points.as_array().and_then(|points| points.iter().filter_map(Value::as_u64).min());
+        let block = json!({
+            "type": "adaptive_search",
+            "planner": "mlperf_endpoints",
+            "search_space": [{"path": CONCURRENCY, "lo": first, "hi": c_max, "kind": "int"}],
+            "objectives": [{"metric": "output_token_throughput", "stat": "avg", "direction": "maximize"}],
+            "points": points,
+            "max_iterations": 200,
+        });
+        let streams_for = Some("--search-recipe mlperf-endpoints".to_owned());
+        Ok(Asked { block, streams_for, takes_concurrencies: true, ..Asked::default() })
     }
 
     fn goodput(&mut self) -> Result<Asked, String> {
@@ -471,11 +524,15 @@ fn uses(recipe: Recipe, style: Style) -> Vec<&'static str> {
             vec!["ttft-sla-ms", "itl-sla-ms", "e2e-sla-ms", "slo-attainment-fraction"]
         }
         Recipe::Saturation => Vec::new(),
+        Recipe::MlperfEndpoints => return vec!["c-max", "c-min"],
     };
     flags.extend(["concurrency-min", "concurrency-max"]);
     let is_sweep = matches!(recipe, Recipe::ConcurrencyRamp | Recipe::DecodeItlCurve);
     if !is_sweep && (recipe, style) != (Recipe::MaxConcurrencyUnderSla, Style::Grid) {
         flags.extend(OF_SEARCHES);
+        if recipe == Recipe::MaxConcurrencyUnderSla {
+            flags.push("search-sla-tier");
+        }
     }
     flags
 }
@@ -505,9 +562,12 @@ const OF_SEARCHES: &[&str] = &[
     "search-random-seed",
 ];
 /// Flags of a search of ranges, besides.
-const OF_RANGES: &[&str] = &["search-direction", "search-metric", "search-planner", "search-stat"];
+const OF_RANGES: &[&str] =
+    &["search-direction", "search-metric", "search-planner", "search-sla-tier", "search-stat"];
 /// Flags of recipes.
 const OF_RECIPES: &[&str] = &[
+    "c-max",
+    "c-min",
     "concurrency-max",
     "concurrency-min",
     "concurrency-steps",
@@ -593,6 +653,8 @@ mod tests {
             &["concurrency_2", "concurrency_8"],
         );
         check("--search-recipe saturation --concurrency-max 32", &["concurrency_1", "concurrency_32"]);
+        let curve = "--search-recipe mlperf-endpoints --c-max 64 --c-min 8 --request-count 50";
+        check(curve, &["concurrency_8", "concurrency_64"]);
     }
 
     #[test]
@@ -623,7 +685,31 @@ mod tests {
             ),
             ("--search-space concurrency --search-metric goodput", "expected path:lo,hi"),
             ("--search-space nosuch.path:1,2 --search-metric goodput", "nosuch.path"),
+            ("--search-recipe mlperf-endpoints", "needs --c-max"),
+            ("--search-recipe mlperf-endpoints --c-max 64", "needs --request-count"),
+            (
+                "--search-recipe mlperf-endpoints --c-max 64 --request-count 9 --concurrency 1,2,64",
+                "7 to 32 points, not 3",
+            ),
+            ("--search-recipe mlperf-endpoints --c-max 32", "33"),
             ("--search-sla a:b:c", "expected tag:stat:op:threshold"),
+            ("--search-sla-tier a:time_to_first_token:p95:lt:9", "--search-sla-tier needs --search-space"),
+            (
+                "--search-recipe max-concurrency-under-sla --search-sla-tier time_to_first_token:p95:lt:9",
+                "expected 2 to 10",
+            ),
+            (
+                "--search-recipe max-concurrency-under-sla --search-sla-tier fast",
+                "expected label:limit,limit",
+            ),
+            (
+                "--search-recipe max-concurrency-under-sla --search-sla-tier fast:a:b:c",
+                "`fast:a:b:c`: the threshold is not a number",
+            ),
+            (
+                "--search-recipe max-concurrency-under-sla --search-style grid --search-sla-tier fast:a:b:lt:1",
+                "has no effect with --search-recipe",
+            ),
             ("--concurrency 1,2 --search-sla nosuch:p95:lt:1", "unknown metric `nosuch`"),
             ("--concurrency 1,2 --search-sla time_to_first_token:p42:lt:1", "unknown statistic `p42`"),
         ] {

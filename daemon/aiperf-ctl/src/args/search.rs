@@ -18,6 +18,10 @@ pub struct SearchArgs {
     /// ge. In a sweep it marks variations that break it.
     #[arg(long)]
     pub search_sla: Vec<String>,
+    /// Limits with a border of their own, as `label:limit,limit`; 2 to 10 times, with the same runs: `fast:time_to_first_token:p95:lt:200`.
+    /// The limits of --search-sla hold for all.
+    #[arg(long)]
+    pub search_sla_tier: Vec<String>,
     /// The metric that is made best.
     #[arg(long)]
     pub search_metric: Option<String>,
@@ -108,6 +112,12 @@ pub struct SearchArgs {
     /// Concurrencies of a recipe that is a sweep; 8 without it, 6 for decode-itl-curve.
     #[arg(long, value_parser = clap::value_parser!(u32).range(2..=1000))]
     pub concurrency_steps: Option<u32>,
+    /// The greatest concurrency that the server supports (mlperf-endpoints).
+    #[arg(long, value_parser = clap::value_parser!(u32).range(33..=1_000_000))]
+    pub c_max: Option<u32>,
+    /// The least concurrency of the curve (mlperf-endpoints); 1 without it.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=32))]
+    pub c_min: Option<u32>,
     /// Least output length (decode-itl-curve); 64 without it.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub osl_min: Option<u32>,
@@ -140,6 +150,8 @@ pub enum Recipe {
     MaxGoodputUnderSlo,
     /// The concurrency from which on more requests in flight bring no more throughput. (Not in AIPerf.)
     Saturation,
+    /// The points of a curve as MLPerf Endpoints v1.0 wants them, up to --c-max. (Not in AIPerf.)
+    MlperfEndpoints,
 }
 
 /// Values of --search-planner.

@@ -55,10 +55,6 @@ pub(super) const UNSUPPORTED_FLAGS: &[(&[&str], &str)] = &[
         "the quality of responses is not measured; use an evaluation harness such as lm-evaluation-harness",
     ),
     (
-        &["--search-sla-tier"],
-        "tiers of limits are not searched together; search once for each with --search-sla",
-    ),
-    (
         &["--wandb-project", "--wandb-entity", "--wandb-run-name", "--wandb-tag"],
         "results are not sent to Weights & Biases; upload the artifact directory with `wandb artifact put`",
     ),

@@ -51,6 +51,16 @@ impl Scraping {
         Ok(Self { pollers, parts })
     }
 
+    /// Adds a poller that scrapes something else.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub(super) fn add(&mut self, poller: impl FnOnce(&Path, usize) -> std::io::Result<Poller>) -> Result<()> {
+        let place = self.pollers.len();
+        self.pollers.push(poller(self.parts.path(), place).context("failed to start a thread")?);
+        Ok(())
+    }
+
     /// Scrapes a last time.
     pub(super) fn finish(self) -> Scraped {
         let outcomes = self.pollers.into_iter().map(Poller::finish).collect();

@@ -7,7 +7,7 @@ use crate::args::Scope;
 use crate::multi_run::Observed;
 use crate::terminal::print_note;
 use anyhow::Result;
-use experiment::search::{Answer, Ask, Found, Outcome, Planner, Probe, Trial};
+use experiment::search::{Answer, Ask, Found, FoundTier, Outcome, Planner, Probe, Trial};
 use experiment::{Order, Variation};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -130,7 +130,7 @@ impl Searching {
                 Ok(None)
             }
             Ask::Measure(probe) => {
-                experiment.add(&probe)?;
+                experiment.add(&probe, self.planner.asks_for())?;
                 self.current = Some(Current { probe, rows: Vec::new(), void: 0, failed: false });
                 Ok(Some(Step { cell: experiment.cells.len() - 1, trial: 1 }))
             }
@@ -167,7 +167,9 @@ impl Searching {
             return;
         }
         let Current { probe, rows, .. } = current;
-        let trial = Trial { probe, outcome: outcome(search, &experiment.limits, experiment.clock, &rows) };
+        let watched = experiment.places_of(experiment.cells.len() - 1);
+        let outcome = outcome(search, &experiment.limits, experiment.clock, &rows, &watched);
+        let trial = Trial { probe, outcome };
         self.planner.tell(&trial);
         if experiment.shows_lines {
             print_note(&format!("  {}", line(experiment, &trial)));
@@ -182,6 +184,11 @@ impl Searching {
     /// What is known so far.
     pub(super) fn found(&self) -> Found {
         self.planner.found()
+    }
+
+    /// The same of each tier of limits.
+    pub(super) fn tiers(&self) -> Vec<FoundTier> {
+        self.planner.tiers()
     }
 }
 

@@ -1,18 +1,18 @@
 //! What a search tried and found: AIPerf's `search_history.json`, and its answer by the kernel's clock and by the client's.
 
-use super::cause::cause;
+use super::cause::{Cause, cause};
 use super::course::Searching;
 use super::judged::{has_kernel_times, judged, shown};
 use super::results::Results;
 use super::{SweepRuns, rounded};
 use crate::args::Clock;
 use anyhow::Result;
-use experiment::search::{Answer, Border, Found, Judged, Measure, Outcome, Search, Trial};
+use experiment::search::{Answer, Border, Found, FoundTier, Judged, Limit, Measure, Outcome, Search, Trial};
 use export::view::{Cell, Column, Section, Side, Table};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::cmp::Ordering;
 use std::path::Path;
-use store::Folder;
+use store::{Folder, visible};
 
 /// A search with what it measured.
 pub(super) struct History<'a> {
@@ -36,6 +36,14 @@ impl History<'_> {
 
     fn json(&self, search: &Search) -> Value {
         let found = self.searching.found();
+        let answered = |(clock, border): (Clock, Border)| {
+            json!({
+                "clock": name(clock),
+                "most_that_keeps_every_limit": border.feasible.map(|(value, _)| value),
+                "least_that_does_not": border.infeasible.map(|(value, _)| value),
+            })
+        };
+        let cause = self.cause(found.border);
         let trials = &self.searching.trials;
         let iterations = trials.iter().enumerate().map(|(place, trial)| {
             let mut iteration = self.iteration(place, trial);
@@ -43,32 +51,92 @@ impl History<'_> {
             iteration["outcome"] = json!(trial.outcome);
             iteration["length"] = trial.probe.length.into();
             iteration["confirms"] = trial.probe.confirms.into();
+            let row = self.results.of(place).iter().rev().find(|row| row.report.is_some());
+            iteration["waits"] = json!(row.map(|row| row.waits));
+            iteration["falls_behind"] = json!(row.map(|row| row.is_behind));
             iteration
         });
+        let all = self.all();
         let feasible =
-            (0..trials.len()).filter(|place| self.is_feasible(*place, self.experiment.clock)).count();
+            (0..trials.len()).filter(|place| self.is_feasible(*place, self.experiment.clock, &all)).count();
         let best = found.best.iter().filter_map(|place| {
             let mut best = self.iteration(*place, trials.get(*place)?);
             best["feasible_count"] = feasible.into();
             best["pareto_rank"] = 0.into();
             Some(best)
         });
-        json!({
+        let mut history = json!({
             "config": search,
             "iterations": iterations.collect::<Vec<_>>(),
             "best_trials": best.collect::<Vec<_>>(),
             "boundary_summary": self.boundary(search, &found),
-            "answers": self.answers(search).map(|(clock, border)| json!({
-                "clock": name(clock),
-                "most_that_keeps_every_limit": border.feasible.map(|(value, _)| value),
-                "least_that_does_not": border.infeasible.map(|(value, _)| value),
-            })).collect::<Vec<_>>(),
+            "answers": self.answers(search, &self.all()).map(answered).collect::<Vec<_>>(),
             "interval": found.border.and_then(|border| border.interval),
-            "cause": self.cause(found.border),
+            "cause": cause.as_ref().map(|cause| &cause.text),
+            "limited_by": cause.as_ref().and_then(|cause| cause.limited_by),
             "note": found.note,
             "recipe": self.experiment.recipe,
             "convergence_reason": self.searching.ended.unwrap_or("interrupted"),
+        });
+        let tiers = self.searching.tiers();
+        if !tiers.is_empty() {
+            history["config"]["tiers"] = json!(search.sla_tiers);
+            let answers =
+                |tier: &FoundTier| self.answers(search, &tier.places).map(answered).collect::<Vec<_>>();
+            let results = tiers.iter().map(|tier| self.tier(search, tier, &answers(tier)));
+            history["tier_results"] = results.collect();
+            history["tier_metadata"] = json!({
+                "actual_probe_count": trials.len(),
+                "tier_evaluation_count": tiers.iter().map(|tier| tier.trials).sum::<usize>(),
+                // Runs are shared by what they measured, not by which tier is the stricter one.
+                "ordering_detected": false,
+                "ordering_pairs": null,
+            });
+        }
+        history
+    }
+
+    /// What was found for a tier, with AIPerf's keys and the answers by both clocks.
+    fn tier(&self, search: &Search, tier: &FoundTier, answers: &[Value]) -> Value {
+        let border = tier.found.border.unwrap_or_else(|| self.border(self.experiment.clock, &tier.places));
+        let value = |point: Point| point.map(|(value, _)| search.value(0, value));
+        let status = match tier.ended {
+            Some(why) if why.ends_with("no_pass_in_range") => "no_pass_in_range",
+            Some(why) if why.ends_with("no_failure_in_range") => "no_failure_in_range",
+            Some(_) if border.feasible.is_some() && border.infeasible.is_some() => "converged",
+            _ => "partial",
+        };
+        let filters = tier.places.iter().filter_map(|place| self.experiment.limits.get(*place));
+        let at_border = border.feasible.map(|(_, place)| {
+            let judged = self.judged(place, self.experiment.clock, &tier.places);
+            let numbers = judged.into_iter().map(|(limit, judged)| {
+                (
+                    format!("{}_{}", limit.metric_tag, limit.stat),
+                    json!(judged.observed.map(|observed| observed.value)),
+                )
+            });
+            numbers.collect::<Map<_, _>>()
+        });
+        json!({
+            "label": tier.label,
+            "boundary_concurrency": value(border.feasible),
+            "convergence_status": status,
+            "convergence_reason": tier.ended,
+            "binding_constraint": border.infeasible.and_then(|(_, place)| self.breach(place, &tier.places)),
+            "bracket_lower": value(border.feasible),
+            "bracket_upper": value(border.infeasible),
+            "confidence_interval": border.interval.map(|(low, high)| json!({"low": low, "high": high})),
+            "probe_count": tier.trials,
+            "boundary_metrics": at_border,
+            "filters": filters.collect::<Vec<_>>(),
+            "answers": answers,
+            "note": tier.found.note,
         })
+    }
+
+    /// The places of all limits.
+    fn all(&self) -> Vec<usize> {
+        (0..self.experiment.limits.len()).collect()
     }
 
     fn iteration(&self, place: usize, trial: &Trial) -> Value {
@@ -83,23 +151,33 @@ impl History<'_> {
             "iteration_idx": place,
             "variation_values": values,
             "objective_values": objectives,
-            "feasible": self.is_feasible(place, self.experiment.clock),
+            "feasible": self.is_feasible(place, self.experiment.clock, &self.all()),
         })
     }
 
-    /// Whether a trial keeps every limit, by the numbers themselves.
-    fn is_feasible(&self, place: usize, clock: Clock) -> bool {
+    /// Whether a trial keeps the limits at these places, by the numbers themselves.
+    fn is_feasible(&self, place: usize, clock: Clock, limits: &[usize]) -> bool {
         let is_of_server = self
             .searching
             .trials
             .get(place)
             .is_some_and(|trial| matches!(trial.outcome, Outcome::Measured(_)));
-        is_of_server && self.judged(place, clock).iter().all(|judged| judged.answer.looks_met())
+        is_of_server && self.judged(place, clock, limits).iter().all(|(_, judged)| judged.answer.looks_met())
     }
 
-    fn judged(&self, place: usize, clock: Clock) -> Vec<Judged> {
-        let is_watched = clock == self.experiment.clock;
-        judged(&self.experiment.limits, clock, is_watched, self.results.of(place))
+    /// What a trial says of the limits at these places.
+    fn judged(&self, place: usize, clock: Clock, limits: &[usize]) -> Vec<(&Limit, Judged)> {
+        let of = |is_watched| judged(&self.experiment.limits, clock, is_watched, self.results.of(place));
+        let without = of(false);
+        // What was certain when the run was ended early is so by one clock, and of the limits that it was asked about.
+        let watched = self.experiment.places_of(place);
+        let is_certain = |limit: &usize| clock == self.experiment.clock && watched.contains(limit);
+        let certain = of(true);
+        let answers = limits.iter().filter_map(|limit| {
+            let judged = if is_certain(limit) { &certain } else { &without };
+            Some((self.experiment.limits.get(*limit)?, *judged.get(*limit)?))
+        });
+        answers.collect()
     }
 
     /// Whether a trial keeps the limits although one with less load does not, or the other way round.
@@ -117,11 +195,12 @@ impl History<'_> {
 
     fn feasible(&self, place: usize) -> Option<bool> {
         let is_of_server = matches!(self.searching.trials.get(place)?.outcome, Outcome::Measured(_));
-        is_of_server.then(|| self.is_feasible(place, self.experiment.clock))
+        is_of_server.then(|| self.is_feasible(place, self.experiment.clock, &self.all()))
     }
 
-    /// The border by each clock: between the most that keeps every limit and the least above it that does not.
-    fn answers(&self, search: &Search) -> impl Iterator<Item = (Clock, Border)> {
+    /// The border of the limits at these places by each clock: between the most that keeps all of them and the least above it that
+    /// does not.
+    fn answers(&self, search: &Search, limits: &[usize]) -> impl Iterator<Item = (Clock, Border)> {
         let is_along_one = search.search_space.len() == 1 && !self.experiment.limits.is_empty();
         let rows = (0..self.searching.trials.len()).flat_map(|place| self.results.of(place));
         let has_kernel = has_kernel_times(&self.experiment.limits, rows);
@@ -130,13 +209,13 @@ impl History<'_> {
             .filter(move |clock| has_kernel || *clock == Clock::Client);
         clocks
             .filter(move |_| is_along_one)
-            .map(|clock| (clock, self.border(clock)))
+            .map(|clock| (clock, self.border(clock, limits)))
             .collect::<Vec<_>>()
             .into_iter()
     }
 
     /// The last trial of each load decides what it is: it is the longest one.
-    fn border(&self, clock: Clock) -> Border {
+    fn border(&self, clock: Clock, limits: &[usize]) -> Border {
         let trials = self.searching.trials.iter().enumerate().filter_map(|(place, trial)| {
             matches!(trial.outcome, Outcome::Measured(_))
                 .then_some((trial.probe.values.first().copied()?, place))
@@ -149,7 +228,8 @@ impl History<'_> {
             }
         }
         loads.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let infeasible: Point = loads.iter().copied().find(|(_, place)| !self.is_feasible(*place, clock));
+        let infeasible: Point =
+            loads.iter().copied().find(|(_, place)| !self.is_feasible(*place, clock, limits));
         let feasible = loads
             .iter()
             .copied()
@@ -160,7 +240,7 @@ impl History<'_> {
 
     fn boundary(&self, search: &Search, found: &Found) -> Value {
         let [axis] = &search.search_space[..] else { return Value::Null };
-        let border = found.border.unwrap_or_else(|| self.border(self.experiment.clock));
+        let border = found.border.unwrap_or_else(|| self.border(self.experiment.clock, &self.all()));
         let point =
             |(value, place): (f64, usize)| json!({"value": search.value(0, value), "iteration_idx": place});
         let feasible = border.feasible.map(|(value, place)| {
@@ -170,7 +250,7 @@ impl History<'_> {
         });
         let infeasible = border.infeasible.map(|(value, place)| {
             let mut point = point((value, place));
-            point["first_breach"] = json!(self.breach(place));
+            point["first_breach"] = json!(self.breach(place, &self.all()));
             point
         });
         json!({"swept_dim_path": axis.path, "feasible_max": feasible, "infeasible_min": infeasible})
@@ -183,18 +263,21 @@ impl History<'_> {
         }
     }
 
-    /// The first limit that a trial does not keep.
-    fn breach(&self, place: usize) -> Option<Value> {
-        let judged = self.judged(place, self.experiment.clock);
-        let mut limits = self.experiment.limits.iter().zip(judged);
-        let (limit, judged) = limits.find(|(_, judged)| !judged.answer.looks_met())?;
+    /// The first of the limits at these places that a trial does not keep.
+    fn breach(&self, place: usize, limits: &[usize]) -> Option<Value> {
+        let judged = self.judged(place, self.experiment.clock, limits);
+        let (limit, judged) = judged.into_iter().find(|(_, judged)| !judged.answer.looks_met())?;
         let mut breach = json!(limit);
         breach["observed"] = json!(judged.observed.map(|observed| observed.value));
         Some(breach)
     }
 
     /// What requests wait for at the least load that is too much; of a search without limits, at the greatest one.
-    fn cause(&self, border: Option<Border>) -> Option<String> {
+    fn cause(&self, border: Option<Border>) -> Option<Cause> {
+        if self.searching.ended == Some(CLIENT_LIMITED) {
+            let last = self.searching.trials.len().checked_sub(1)?;
+            return cause(self.results.of(last));
+        }
         let place = match border?.infeasible {
             Some((_, place)) => place,
             None if !self.experiment.limits.is_empty() => return None,
@@ -226,17 +309,25 @@ impl History<'_> {
             };
             say("best", why.to_owned());
         }
-        for (clock, border) in self.answers(search) {
-            say(&format!("on the {}'s clock", name(clock)), self.in_words(search, clock, border));
+        let tiers = self.searching.tiers();
+        for tier in &tiers {
+            for (clock, border) in self.answers(search, &tier.places) {
+                let what = format!("{}, {}'s clock", visible(&tier.label), name(clock));
+                say(&what, self.in_words(search, clock, border, &tier.places));
+            }
+            if let Some(interval) = tier.found.border.and_then(|border| border.interval) {
+                say(&format!("{}, interval", visible(&tier.label)), shown_interval(search, interval));
+            }
         }
-        if let Some((low, high)) = found.border.and_then(|border| border.interval) {
-            say(
-                "interval",
-                format!("{} to {} (95 %)", rounded(&search.value(0, low)), rounded(&search.value(0, high))),
-            );
+        let all = self.all();
+        for (clock, border) in self.answers(search, &all).filter(|_| tiers.is_empty()) {
+            say(&format!("on the {}'s clock", name(clock)), self.in_words(search, clock, border, &all));
+        }
+        if let Some(interval) = found.border.and_then(|border| border.interval).filter(|_| tiers.is_empty()) {
+            say("interval", shown_interval(search, interval));
         }
         if let Some(cause) = self.cause(found.border) {
-            say("cause", cause);
+            say("cause", cause.text);
         }
         if let Some(note) = found.note {
             say("note", note);
@@ -273,13 +364,12 @@ impl History<'_> {
         if text.is_empty() { text } else { format!(": {text}") }
     }
 
-    fn in_words(&self, search: &Search, clock: Clock, border: Border) -> String {
+    fn in_words(&self, search: &Search, clock: Clock, border: Border, limits: &[usize]) -> String {
         let shown_value = |value: f64| rounded(&search.value(0, value));
         let kept = border.feasible.map(|(value, _)| format!("{} keeps every limit", shown_value(value)));
         let missed = border.infeasible.map(|(value, place)| {
-            let judged = self.judged(place, clock);
-            let mut limits = self.experiment.limits.iter().zip(judged);
-            let breach = limits.find(|(_, judged)| !judged.answer.looks_met());
+            let mut judged = self.judged(place, clock, limits).into_iter();
+            let breach = judged.find(|(_, judged)| !judged.answer.looks_met());
             let (what, is_unsure) = breach.map_or((String::new(), false), |(limit, judged)| {
                 let observed = judged
                     .observed
@@ -295,6 +385,13 @@ impl History<'_> {
         if text.is_empty() { "nothing was measured".to_owned() } else { text.join("; ") }
     }
 }
+
+fn shown_interval(search: &Search, (low, high): (f64, f64)) -> String {
+    format!("{} to {} (95 %)", rounded(&search.value(0, low)), rounded(&search.value(0, high)))
+}
+
+/// Why a search ends that knows nothing of the server above a load.
+const CLIENT_LIMITED: &str = "client_limited";
 
 const fn name(clock: Clock) -> &'static str {
     match clock {

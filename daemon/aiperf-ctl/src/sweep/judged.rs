@@ -6,13 +6,20 @@ use super::results::Row;
 use crate::args::Clock;
 use crate::compare::{self, Figure, Judgeable};
 use crate::observer::Certain;
+use common::clock::{DurationNs, RealNs};
 use experiment::search::{Answer, Judged, Limit, Load, Measure, Measured, Op, Outcome, Search, Strategy};
 use metric::{Kind, MetricResult, Report, Stat, find};
 use spec::WatchedLimit;
 use statistics::Gate;
 
-/// What the runs of a probe gave.
-pub(super) fn outcome(search: &Search, limits: &[Limit], clock: Clock, rows: &[Row]) -> Outcome {
+/// What the runs of a probe gave. They were ended early for what is certain of the limits at the places `watched`.
+pub(super) fn outcome(
+    search: &Search,
+    limits: &[Limit],
+    clock: Clock,
+    rows: &[Row],
+    watched: &[usize],
+) -> Outcome {
     let reports = rows.iter().filter_map(|row| row.report.as_ref()).collect::<Vec<_>>();
     if reports.is_empty() {
         let why = rows.iter().find_map(|row| row.error.clone());
@@ -30,11 +37,19 @@ pub(super) fn outcome(search: &Search, limits: &[Limit], clock: Clock, rows: &[R
     let objectives = search.objectives.iter();
     let objectives =
         objectives.map(|objective| whole.figure(&objective.metric, &objective.stat).map(measure));
+    let mut answers = judged(limits, clock, true, rows);
+    if watched.len() < limits.len() {
+        let without = judged(limits, clock, false, rows);
+        let others =
+            answers.iter_mut().zip(without).enumerate().filter(|(place, _)| !watched.contains(place));
+        others.for_each(|(_, (answer, without))| *answer = without);
+    }
     Outcome::Measured(Measured {
         objectives: objectives.collect(),
-        limits: judged(limits, clock, true, rows),
+        limits: answers,
         load: load(&reports),
         requests: reports.iter().map(|report| report.requests).sum(),
+        is_cut: rows.iter().any(|row| row.certain.is_some()),
     })
 }
 
@@ -45,7 +60,7 @@ pub(super) fn judged(limits: &[Limit], clock: Clock, is_watched: bool, rows: &[R
     if reports.is_empty() {
         return Vec::new();
     }
-    let side = Side::of(&reports, clock);
+    let side = Side { is_behind: rows.iter().any(|row| row.is_behind), ..Side::of(&reports, clock) };
     let certain = if is_watched { certainties(rows) } else { Vec::new() };
     limits.iter().map(|limit| side.judged(limit, &certain)).collect()
 }
@@ -138,6 +153,8 @@ struct Side {
     runs: Judgeable,
     clock: Clock,
     has_failures: bool,
+    /// Whether the server fell behind: how long requests take depends on how long it went on.
+    is_behind: bool,
 }
 
 impl Side {
@@ -147,6 +164,7 @@ impl Side {
             runs: Judgeable::of(runs),
             clock,
             has_failures: reports.iter().any(|report| report.failed > 0),
+            is_behind: false,
         }
     }
 
@@ -168,7 +186,8 @@ impl Side {
     fn judged(&self, limit: &Limit, certain: &[Option<&Certain>]) -> Judged {
         let tag = self.tag(&limit.metric_tag);
         let missed = Certain::Missed(shown(limit));
-        let is_missed = certain.contains(&Some(&missed));
+        let grows = self.is_behind && matches!(limit.op, Op::Lt | Op::Le);
+        let is_missed = grows || certain.contains(&Some(&missed));
         let is_kept = !certain.is_empty() && certain.iter().all(|one| *one == Some(&Certain::Kept));
         let adjusted = find(&format!("{WITH_FAILURES}{tag}")).filter(|_| self.has_failures);
         let tag = adjusted.map_or(tag.as_str(), |metric| metric.tag);
@@ -219,7 +238,19 @@ fn load(reports: &[&Report]) -> Option<Load> {
             high: seconds(response.high),
         },
         in_flight: steady.figure("effective_concurrency", "avg")?.value,
+        issue_seconds: reports.iter().map(|report| issue_seconds(report)).fold(f64::INFINITY, f64::min),
     })
+}
+
+/// From one date to another, in seconds.
+pub(super) fn seconds_between(begin: RealNs, end: RealNs) -> f64 {
+    DurationNs(end.0.saturating_sub(begin.0).cast_signed()).as_seconds()
+}
+
+/// For how long requests of a run's steady state were issued, in seconds.
+pub(super) fn issue_seconds(report: &Report) -> f64 {
+    let steady = report.steady.as_ref().and_then(|steady| steady.as_ref().ok());
+    steady.map_or(0.0, |steady| seconds_between(steady.slice.begin, steady.slice.end))
 }
 
 fn measure(figure: Figure) -> Measure {

@@ -9,6 +9,7 @@
 //! cause.rs     what requests wait for at a load that is too much
 //! results.rs   AIPerf's sweep_aggregate, the best and the Pareto-optimal variations
 //! post_process.rs  AIPerf's curves through the variations of a recipe
+//! mlperf.rs    the points of MLPerf Endpoints' curve in its files
 //! history.rs   AIPerf's search_history.json, and a search's answer on both clocks
 //! ```
 //!
@@ -19,6 +20,7 @@ mod course;
 mod history;
 mod journal;
 mod judged;
+mod mlperf;
 mod post_process;
 mod results;
 
@@ -87,6 +89,8 @@ struct Cell {
     resolved: Resolved,
     /// What a search asked for with it.
     probe: Option<Probe>,
+    /// For which tier of limits.
+    tier: Option<usize>,
 }
 
 impl Cell {
@@ -109,7 +113,7 @@ impl Cell {
             }
         }
         let resolved = resolve(args, checked).map_err(of_it)?;
-        Ok(Self { variation: variation.clone(), resolved, probe })
+        Ok(Self { variation: variation.clone(), resolved, probe, tier: None })
     }
 
     /// What its seed differs by from that of the experiment: it depends on nothing but its values, and of a search on its
@@ -209,7 +213,7 @@ impl SweepRuns {
     ///
     /// # Errors
     /// When its arguments are not valid.
-    fn add(&mut self, probe: &Probe) -> Result<()> {
+    fn add(&mut self, probe: &Probe, tier: Option<usize>) -> Result<()> {
         let Some(search) = self.sweep.search() else { return Ok(()) };
         let values = search.point(&probe.values);
         let args = self.base.at(&values).map_err(|error| match error {
@@ -221,14 +225,16 @@ impl SweepRuns {
             values.iter().map(|(path, value)| format!("{path}={value}")).collect::<Vec<_>>().join(", ");
         let variation = Variation { index: self.cells.len(), label, values };
         let args = ProfileArgs { is_of_sweep: true, ..*args };
-        self.cells.push(Cell::of(
-            &variation,
-            &args,
-            &self.command_line,
-            Some(probe.clone()),
-            &mut Vec::new(),
-        )?);
+        let mut ignored = Vec::new();
+        let cell = Cell::of(&variation, &args, &self.command_line, Some(probe.clone()), &mut ignored)?;
+        self.cells.push(Cell { tier, ..cell });
         Ok(())
+    }
+
+    /// Which limits a variation is asked about: all, or those of a tier.
+    fn places_of(&self, cell: usize) -> Vec<usize> {
+        let tier = self.sweep.search().zip(self.cells.get(cell).and_then(|cell| cell.tier));
+        tier.map_or_else(|| (0..self.limits.len()).collect(), |(search, tier)| search.places_of_tier(tier))
     }
 
     /// The limit that a run certainly misses.
@@ -333,7 +339,9 @@ impl SweepRuns {
         }
         if self.scope > Scope::Never && !probe.is_some_and(|probe| probe.confirms) {
             let is_of_border = self.sweep.search().is_some_and(|search| search.planner.looks_for_border());
-            let limits = judged::watched(&self.limits, self.clock, &profile.plan.load, is_of_border);
+            let limits = self.places_of(step.cell).into_iter().map(|place| self.limits[place].clone());
+            let limits = limits.collect::<Vec<_>>();
+            let limits = judged::watched(&limits, self.clock, &profile.plan.load, is_of_border);
             profile.plan.observers.limits.clone_from(&limits);
             profile.observers.limits = limits;
         }
@@ -516,6 +524,7 @@ fn finish(experiment: &SweepRuns, session: &impl Session, course: &Course, resul
         let history = History { experiment, searching, results };
         history.write(directory)?;
         sections.extend(history.sections());
+        mlperf::write(directory, experiment, searching, results)?;
     }
     let (width, colour) = report::terminal(ConsoleArg::Full);
     print_result(&console::sections(&sections, width, colour));

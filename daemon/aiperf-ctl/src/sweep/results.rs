@@ -1,6 +1,6 @@
 //! What the variations of a sweep gave: AIPerf's `profile_export_aiperf_sweep.json` and `.csv`, and a table.
 
-use super::cause::Engine;
+use super::cause::Waits;
 use super::{judged, post_process};
 use crate::args::Clock;
 use crate::multi_run::Observed;
@@ -10,15 +10,15 @@ use crate::report::Reported;
 use crate::terminal::print_warning;
 use crate::{FAILED, VERDICT};
 use anyhow::Result;
-use experiment::search::Limit;
 use experiment::search::fits::Row as Point;
+use experiment::search::{self, Limit};
 use experiment::{Order, Sweep, Variation};
 use export::csv::line;
 use export::view::{Cell, Certainty, Column, Note, Number, Section, Side, Table, Topic};
 use metric::{METRICS, Metric, Report, Stat};
 use record::Standing;
 use serde_json::{Map, Value, json};
-use spec::CacheState;
+use spec::{CacheState, Shape};
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -44,8 +44,10 @@ pub(super) struct Row {
     /// Why it is not compared with the others: what limited it was this client.
     pub(super) limits: Vec<String>,
     pub(super) report: Option<Report>,
-    /// What the server reports of its engine.
-    pub(super) engine: Engine,
+    /// Where requests wait.
+    pub(super) waits: Waits,
+    /// Whether more requests arrived all the time than the server completed.
+    pub(super) is_behind: bool,
     /// What the convergence of runs is tested on.
     pub(super) observed: Observed,
     pub(super) directory: PathBuf,
@@ -81,7 +83,8 @@ impl Row {
                 .chain(other_cache(reported))
                 .collect(),
             report: Some(Report { numbers: Vec::new(), slices: Vec::new(), ..reported.report.clone() }),
-            engine: Engine::of(reported),
+            waits: Waits::of(reported),
+            is_behind: is_behind(reported),
             observed: Observed::default(),
             directory,
             certain,
@@ -99,7 +102,8 @@ impl Row {
             certain: None,
             limits: Vec::new(),
             report: None,
-            engine: Engine { waiting: None, cache: None },
+            waits: Waits::NOTHING,
+            is_behind: false,
             observed: Observed { stat: None, numbers: Vec::new() },
             directory,
         }
@@ -116,7 +120,8 @@ impl Row {
             certain: None,
             limits: Vec::new(),
             report: None,
-            engine: Engine { waiting: None, cache: None },
+            waits: Waits::NOTHING,
+            is_behind: false,
             observed: Observed { stat: None, numbers: Vec::new() },
             directory,
         }
@@ -151,13 +156,27 @@ impl Row {
             Some(Certain::Kept) => "; ended early: certainly within the limits".to_owned(),
             None => String::new(),
         };
+        let behind = if self.is_behind { "; the server falls behind" } else { "" };
         format!(
-            "{}; {} of {} failed; {verdict}{limits}{early}",
+            "{}; {} of {} failed; {verdict}{limits}{behind}{early}",
             columns.collect::<Vec<_>>().join(", "),
             report.failed,
             report.requests
         )
     }
+}
+
+/// Whether requests arrived whatever the server did, and more of them than it completed.
+fn is_behind(reported: &Reported) -> bool {
+    let mut measured = reported.run.plan.load.phases.iter().filter(|phase| !phase.is_warmup);
+    let is_open =
+        measured.all(|phase| matches!(phase.shape, Shape::Constant | Shape::Poisson | Shape::Gamma));
+    let slices = reported.report.flow.iter().map(|part| search::Slice {
+        arrivals: part.arrivals,
+        completions: part.completions,
+        response: part.response_seconds,
+    });
+    is_open && search::backlog(&slices.collect::<Vec<_>>()).is_some_and(|backlog| backlog.is_growing)
 }
 
 /// The runs of every variation so far.

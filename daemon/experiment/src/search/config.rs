@@ -8,9 +8,11 @@ use super::axis::{Axis, Kind};
 use super::bayesian::Bayesian;
 use super::contradiction::contradiction;
 use super::isotonic::Isotonic;
+use super::mlperf::{self, MlperfEndpoints};
 use super::monotonic::Monotonic;
 use super::saturation::Saturation;
 use super::slo::Slo;
+use super::tiers::Tiers;
 use super::{Limit, Op, Planner};
 use crate::{Refused, path};
 use serde::{Deserialize, Serialize};
@@ -78,9 +80,15 @@ pub struct Search {
     /// How limits change what the model prefers.
     #[serde(default)]
     pub constraint_mode: ConstraintMode,
-    /// Several limits, each with a border of its own: only none.
+    /// Groups of limits, each with a border of its own, which all hold besides `sla_filters`: none, or 2 to 10.
     #[serde(default)]
-    pub sla_tiers: Vec<Value>,
+    pub sla_tiers: Vec<Tier>,
+    /// The concurrencies that `mlperf_endpoints` measures.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub points: Vec<u32>,
+    /// For how many seconds each of its runs must issue requests: up to concurrency 32, and above.
+    #[serde(default = "usual::issue_seconds", skip_serializing_if = "usual::is_usual")]
+    pub least_issue_seconds: [f64; 2],
     /// Which recipe made this search.
     #[serde(default)]
     pub recipe_name: Option<String>,
@@ -102,6 +110,8 @@ pub enum Strategy {
     Saturation,
     /// Doubling and halving with longer runs where it is close, and confirmed.
     Slo,
+    /// Given points, each in whole passes over the data set and for a least time.
+    MlperfEndpoints,
 }
 
 impl Strategy {
@@ -110,6 +120,19 @@ impl Strategy {
     pub const fn looks_for_border(self) -> bool {
         matches!(self, Self::MonotonicSla | Self::SmoothIsotonic | Self::Slo)
     }
+}
+
+/// A group of limits that a load must keep together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tier {
+    /// Its name.
+    pub label: String,
+    /// The limits.
+    pub filters: Vec<Limit>,
+    /// AIPerf's place of it among the others: runs are shared without it.
+    #[serde(default, skip_serializing)]
+    pub ordering_rank: Option<u32>,
 }
 
 /// What is best.
@@ -168,6 +191,13 @@ pub enum Comparison {
 
 /// AIPerf's defaults; the iterations are ours, as AIPerf has no default of them.
 mod usual {
+    /// MLPerf Endpoints v1.0, §6.2.
+    pub(super) const fn issue_seconds() -> [f64; 2] {
+        [600.0, 1200.0]
+    }
+    pub(super) fn is_usual(seconds: &[f64; 2]) -> bool {
+        seconds.iter().zip(issue_seconds()).all(|(one, usual)| one.total_cmp(&usual).is_eq())
+    }
     pub(super) const fn iterations() -> usize {
         50
     }
@@ -212,10 +242,16 @@ impl Search {
         Ok(search)
     }
 
-    /// Every limit, in the order in which a run answers them: those of `sla_filters`, then those of `outcome_constraints`; an
-    /// equality is two.
+    /// Every limit, in the order in which a run answers them: those of `sla_filters`, then those of `outcome_constraints`, of which
+    /// an equality is two, then those of each tier.
     #[must_use]
     pub fn limits(&self) -> Vec<Limit> {
+        let tiers = self.sla_tiers.iter().flat_map(|tier| tier.filters.iter().cloned());
+        self.common_limits().into_iter().chain(tiers).collect()
+    }
+
+    /// The limits that hold for all tiers.
+    fn common_limits(&self) -> Vec<Limit> {
         let constraints = self.outcome_constraints.iter().flat_map(|constraint| {
             let ops: &[Op] = match constraint.op {
                 Comparison::AtMost => &[Op::Le],
@@ -232,15 +268,42 @@ impl Search {
         self.sla_filters.iter().cloned().chain(constraints).collect()
     }
 
+    /// Which of [`Self::limits`] a tier has.
+    #[must_use]
+    pub fn places_of_tier(&self, place: usize) -> Vec<usize> {
+        let common = self.common_limits().len();
+        let before = self.sla_tiers.iter().take(place).map(|tier| tier.filters.len()).sum::<usize>();
+        let count = self.sla_tiers.get(place).map_or(0, |tier| tier.filters.len());
+        (0..common).chain(common + before..common + before + count).collect()
+    }
+
+    /// The search of a tier by itself.
+    pub(super) fn of_tier(&self, place: usize) -> Self {
+        let limits = self.limits();
+        let filters = self.places_of_tier(place).into_iter().filter_map(|place| limits.get(place).cloned());
+        let planner = if self.planner.looks_for_border() { self.planner } else { Strategy::Slo };
+        Self {
+            planner,
+            sla_filters: filters.collect(),
+            outcome_constraints: Vec::new(),
+            sla_tiers: Vec::new(),
+            ..self.clone()
+        }
+    }
+
     /// Who chooses the next load.
     #[must_use]
     pub fn planner(&self) -> Box<dyn Planner> {
+        if !self.sla_tiers.is_empty() {
+            return Box::new(Tiers::new(self));
+        }
         match self.planner {
             Strategy::Bayesian | Strategy::Optuna => Box::new(Bayesian::new(self)),
             Strategy::MonotonicSla => Box::new(Monotonic::new(self)),
             Strategy::SmoothIsotonic => Box::new(Isotonic::new(self)),
             Strategy::Saturation => Box::new(Saturation::new(self)),
             Strategy::Slo => Box::new(Slo::new(self)),
+            Strategy::MlperfEndpoints => Box::new(MlperfEndpoints::new(self)),
         }
     }
 
@@ -283,6 +346,8 @@ impl Search {
         ignored(self.objective_pooling == Pooling::Pooled, "objective_pooling", mean);
         let steady = "what is judged is the steady state";
         ignored(self.sla_warmup_seconds.is_some_and(|seconds| seconds > 0.0), "sla_warmup_seconds", steady);
+        let own = "each tier's border is searched by `slo`";
+        ignored(!self.sla_tiers.is_empty() && !self.planner.looks_for_border(), "planner", own);
         warnings
     }
 
@@ -291,10 +356,8 @@ impl Search {
         self.check_objectives()?;
         self.check_limits()?;
         self.check_numbers()?;
-        if !self.sla_tiers.is_empty() {
-            let why = "several tiers are not supported: search the border of each by itself";
-            return Err(Refused::new("sweep.sla_tiers", why));
-        }
+        self.check_tiers()?;
+        self.check_points()?;
         if self.optuna_terminator.is_some_and(|rule| rule != Terminator::None) {
             let why = "is not supported: use improvement_patience, or leave it out";
             return Err(Refused::new("sweep.optuna_terminator", why));
@@ -366,12 +429,12 @@ impl Search {
     fn check_limits(&self) -> Result<(), Refused> {
         let needs_limits =
             matches!(self.planner, Strategy::MonotonicSla | Strategy::SmoothIsotonic | Strategy::Slo);
-        let limits = self.limits();
-        if self.planner == Strategy::Saturation && !limits.is_empty() {
+        let limits = self.common_limits();
+        if self.planner == Strategy::Saturation && !self.limits().is_empty() {
             let why = "`saturation` looks for the end of throughput, not for a limit: leave limits out";
             return Err(Refused::new("sweep.sla_filters", why));
         }
-        if needs_limits && limits.is_empty() {
+        if needs_limits && self.limits().is_empty() {
             let why = format!("`{}` needs at least one limit", self.name());
             return Err(Refused::new("sweep.sla_filters", why));
         }
@@ -389,6 +452,68 @@ impl Search {
             Some(why) => Err(Refused::new("sweep.sla_filters", why)),
             None => Ok(()),
         }
+    }
+
+    fn check_points(&self) -> Result<(), Refused> {
+        let is_of_points = self.planner == Strategy::MlperfEndpoints;
+        if !is_of_points {
+            let none = self.points.is_empty() && usual::is_usual(&self.least_issue_seconds);
+            let why = "are of the planner `mlperf_endpoints`";
+            return if none { Ok(()) } else { Err(Refused::new("sweep.points, least_issue_seconds", why)) };
+        }
+        if !self.limits().is_empty() {
+            return Err(Refused::new(
+                "sweep.sla_filters",
+                "`mlperf_endpoints` measures given points: leave limits out",
+            ));
+        }
+        if !self.least_issue_seconds.iter().all(|seconds| (0.0..=86400.0).contains(seconds)) {
+            return Err(Refused::new("sweep.least_issue_seconds", "are not between 0 and 86400"));
+        }
+        let c_max = mlperf::whole(self.search_space[0].hi);
+        match mlperf::uncovered(&self.points, c_max) {
+            Some(why) => Err(Refused::new("sweep.points", why)),
+            None => Ok(()),
+        }
+    }
+
+    fn check_tiers(&self) -> Result<(), Refused> {
+        let place = "sweep.sla_tiers";
+        let count = self.sla_tiers.len();
+        if count == 0 {
+            return Ok(());
+        }
+        if !(2..=TIERS_MAX).contains(&count) {
+            return Err(Refused::new(
+                place,
+                format!("expected 2 to {TIERS_MAX} tiers, not {count}: one tier is `sla_filters`"),
+            ));
+        }
+        if self.search_space.len() > 1 {
+            return Err(Refused::new(place, "tiers are searched along one axis"));
+        }
+        for (index, tier) in self.sla_tiers.iter().enumerate() {
+            let place = format!("{place}[{index}]");
+            let is_there = |other: &Tier| other.label == tier.label;
+            if tier.label.trim().is_empty() || self.sla_tiers[..index].iter().any(is_there) {
+                let why = format!("`{}` is no name of its own", tier.label);
+                return Err(Refused::new(&format!("{place}.label"), why));
+            }
+            if tier.filters.is_empty() {
+                return Err(Refused::new(&format!("{place}.filters"), "a tier needs at least one limit"));
+            }
+            for (index, limit) in tier.filters.iter().enumerate() {
+                let place = format!("{place}.filters[{index}]");
+                check_metric(&place, &limit.metric_tag, &limit.stat)?;
+                if !limit.threshold.is_finite() {
+                    return Err(Refused::new(&format!("{place}.threshold"), "must be finite"));
+                }
+            }
+            if let Some(why) = contradiction(&self.of_tier(index).sla_filters) {
+                return Err(Refused::new(&place, why));
+            }
+        }
+        Ok(())
     }
 
     fn check_numbers(&self) -> Result<(), Refused> {
@@ -432,7 +557,7 @@ impl Search {
 /// The planner of a search that names none.
 fn usual_planner(fields: &Map<String, Value>) -> &'static str {
     let count = |key: &str| fields.get(key).and_then(Value::as_array).map_or(0, Vec::len);
-    let has_limits = count("sla_filters") + count("outcome_constraints") > 0;
+    let has_limits = count("sla_filters") + count("outcome_constraints") + count("sla_tiers") > 0;
     if count("search_space") == 1 && has_limits && count("objectives") == 0 { "slo" } else { "bayesian" }
 }
 
@@ -448,6 +573,7 @@ fn check_metric(place: &str, metric: &str, stat: &str) -> Result<(), Refused> {
 }
 
 const AXES_MAX: usize = 20;
+const TIERS_MAX: usize = 10;
 /// The statistics that a run has of a metric.
 const STATISTICS: &[&str] =
     &["avg", "min", "max", "p1", "p5", "p10", "p25", "p50", "p75", "p90", "p95", "p99", "std"];

@@ -10,8 +10,10 @@
 //! slo.rs                    the most load that keeps limits, confirmed
 //! saturation.rs, level.rs    the load from which throughput grows no more
 //! monotonic.rs              AIPerf's search by doubling and halving
+//! mlperf.rs                 the points of MLPerf Endpoints' curve
 //! isotonic.rs, isotone.rs   AIPerf's search by a rising curve
 //! bayesian.rs, parzen.rs    a model of good and bad regions
+//! tiers.rs                  several groups of limits with the same runs
 //! side.rs                   which side of the limits a run is on
 //! backlog.rs                whether a server falls behind the rate at which requests arrive
 //! fits/                     curves through the runs of a sweep
@@ -29,6 +31,7 @@ pub mod fits;
 mod isotone;
 mod isotonic;
 mod level;
+pub mod mlperf;
 mod monotonic;
 mod parzen;
 mod saturation;
@@ -36,13 +39,15 @@ mod saturation;
 mod scripted;
 mod side;
 mod slo;
+mod tiers;
 
 pub use axis::{Axis, Kind, Prior};
 pub use backlog::{Backlog, Slice, backlog};
 pub use config::{
     Acquisition, Comparison, Constraint, ConstraintMode, Direction, Objective, Pooling, Precision, Sampler,
-    Search, Strategy, Terminator,
+    Search, Strategy, Terminator, Tier,
 };
+pub use tiers::FoundTier;
 
 use serde::{Deserialize, Serialize};
 
@@ -106,6 +111,9 @@ pub struct Load {
     pub response: Measure,
     /// The mean number of requests in flight.
     pub in_flight: f64,
+    /// For how many seconds requests of the steady state were issued; 0 of a run without one.
+    #[serde(default)]
+    pub issue_seconds: f64,
 }
 
 /// What a run gave.
@@ -119,6 +127,9 @@ pub struct Measured {
     pub load: Option<Load>,
     /// Requests sent.
     pub requests: u64,
+    /// Whether it was ended early, because what was asked of it was sure.
+    #[serde(default)]
+    pub is_cut: bool,
 }
 
 /// How a run ended.
@@ -170,6 +181,14 @@ pub trait Planner {
     fn tell(&mut self, trial: &Trial);
     /// What is known so far: at the end, the result.
     fn found(&self) -> Found;
+    /// The same of each tier of limits; empty without tiers.
+    fn tiers(&self) -> Vec<FoundTier> {
+        Vec::new()
+    }
+    /// The tier for which the last one was asked: a run need be sure of its limits only.
+    fn asks_for(&self) -> Option<usize> {
+        None
+    }
 }
 
 /// What a search found: indices of trials.

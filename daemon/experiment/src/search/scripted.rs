@@ -71,18 +71,20 @@ pub(super) fn judged_at_most(number: f64, threshold: f64) -> Outcome {
 /// A run with objectives and limits.
 pub(super) fn measured(objectives: &[f64], limits: Vec<Judged>) -> Outcome {
     let objectives = objectives.iter().map(|number| Some(Measure::exact(*number))).collect();
-    Outcome::Measured(Measured { objectives, limits, load: None, requests: 100 })
+    Outcome::Measured(Measured { objectives, limits, load: None, requests: 100, is_cut: false })
 }
 
 /// A run with a load, each of its numbers known to a share of it.
 pub(super) fn loaded(in_flight: f64, throughput: f64, response: f64, known_to: f64) -> Outcome {
     let measure =
         |value: f64| Measure { value, low: value * (1.0 - known_to), high: value * (1.0 + known_to) };
-    let load = Load { throughput: measure(throughput), response: measure(response), in_flight };
+    let load =
+        Load { throughput: measure(throughput), response: measure(response), in_flight, issue_seconds: 0.0 };
     Outcome::Measured(Measured {
         objectives: Vec::new(),
         limits: Vec::new(),
         load: Some(load),
         requests: 100,
+        is_cut: false,
     })
 }

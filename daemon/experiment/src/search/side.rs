@@ -82,7 +82,7 @@ mod tests {
     #[track_caller]
     fn check(answers: &[Answer], expected: Side) {
         let limits = answers.iter().map(|answer| Judged { observed: None, answer: *answer }).collect();
-        let measured = Measured { objectives: Vec::new(), limits, load: None, requests: 1 };
+        let measured = Measured { objectives: Vec::new(), limits, load: None, requests: 1, is_cut: false };
         assert_eq!(Side::of(&Outcome::Measured(measured)), expected, "{answers:?}");
     }
 

@@ -194,6 +194,7 @@ pub(crate) fn load(requests: &[Request], clients: f64) -> Option<Load> {
         throughput: interval(1.0 / gap, gap_error / gap),
         response: interval(response, response_error / response),
         in_flight: clients,
+        issue_seconds: 0.0,
     })
 }
 

@@ -19,6 +19,7 @@ pub(crate) fn saturation(server: &Server, seed: u64) -> Finished {
             limits: Vec::new(),
             load,
             requests: count(&requests),
+            is_cut: false,
         })
     })
 }
@@ -66,7 +67,13 @@ fn outcome(requests: usize, judged: Option<experiment::search::Judged>, probe: &
         return Outcome::Failed(format!("too few requests at {:?}", probe.values));
     };
     let requests = u64::try_from(requests).unwrap_or(u64::MAX);
-    Outcome::Measured(Measured { objectives: Vec::new(), limits: vec![judged], load: None, requests })
+    Outcome::Measured(Measured {
+        objectives: Vec::new(),
+        limits: vec![judged],
+        load: None,
+        requests,
+        is_cut: false,
+    })
 }
 
 fn count(requests: &[super::Request]) -> u64 {

@@ -96,4 +96,6 @@ pub const KNOWN: &[Known] = &[
         twin: Twin::None,
         names: &["vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc", "sglang:token_usage"],
     },
+    Known { label: "Connections Not Accepted", twin: Twin::None, names: &["aiperfd:accept_queue"] },
+    Known { label: "Requests Not Read", twin: Twin::None, names: &["aiperfd:unread_connections"] },
 ];

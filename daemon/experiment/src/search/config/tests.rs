@@ -130,7 +130,24 @@ fn numbers_are_in_their_ranges() {
     refused("plateau_threshold", json!(0), "is not above 0");
     refused("improvement_patience", json!(1), "is not at least 2");
     refused("monotonic_stability_trials", json!(0), "is not at least 1");
-    refused("sla_tiers", json!([{}]), "several tiers are not supported: search the border of each by itself");
+    let tier = |label: &str, filters: Value| json!({"label": label, "filters": filters});
+    let limit = |op: &str| json!({"metric_tag": "x", "op": op, "threshold": 5});
+    refused(
+        "sla_tiers",
+        json!([tier("a", json!([limit("lt")]))]),
+        "expected 2 to 10 tiers, not 1: one tier is `sla_filters`",
+    );
+    let refused_at = |second: Value, place: &str, why: &str| {
+        let over = json!({"sla_tiers": [tier("a", json!([limit("lt")])), second]});
+        check_refused(&over, &format!("sweep.sla_tiers[1]{place}: {why}"));
+    };
+    refused_at(tier("a", json!([limit("lt")])), ".label", "`a` is no name of its own");
+    refused_at(tier("b", json!([])), ".filters", "a tier needs at least one limit");
+    refused_at(
+        tier("b", json!([limit("lt"), limit("gt")])),
+        "",
+        "p95 of x cannot be less than 5 and more than 5",
+    );
     let unknown = Search::parse(block(&json!({"max_iteration": 5}))).unwrap_err().to_string();
     assert!(unknown.starts_with("sweep: unknown field `max_iteration`"), "{unknown}");
 }
