@@ -385,6 +385,7 @@ complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l parame
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l no-parameter-sweep-same-seed -d 'Send other random requests in each variation. [default]'
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l no-sweep-table -d 'Do not print a line for each run of a sweep'
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l restart -d 'Measure everything again, also what an earlier command has measured in the same directory'
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l no-report-html -d 'Write no report.html, the report as one page that needs no network'
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l export-outputs-json -d 'Write the texts of the responses to outputs.json'
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l export-http-trace -d 'Include the stages of each request\'s HTTP exchange in profile_export.jsonl'
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l dry-run -d 'Check everything but the server, then exit: read the files and print the plan as JSON with every default. Nothing is written, and no socket or network is used'
@@ -434,6 +435,7 @@ complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand report" -l format 
 csv\t'The summary and the slices as CSV'
 jsonl\t'A line per request'
 txt\t'The report as printed'
+html\t'The report as one page'
 parquet\t'The records'"
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand report" -l tokenizer -d 'For a run of AIPerf, the tokenizer: a directory with tokenizer.json, or `builtin`. Default: the one the run used' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand report" -l goodput -d 'Service level objectives for goodput: limits by metric in its displayed unit, such as "time_to_first_token:200 inter_token_latency:10"' -r

@@ -36,6 +36,9 @@ pub struct Output {
     /// Files that the server's own metrics are written to: `json`, `csv`, `jsonl`, `parquet`.
     #[serde(default)]
     pub server_metrics_formats: Vec<String>,
+    /// Whether no page is written.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_html: bool,
     /// Which verdict makes the exit status non-zero.
     pub fail_on: FailOn,
     /// Other flags of the command line, for later readers of `run.json`.

@@ -83,6 +83,7 @@ impl Plan {
                 artifact_dir: String::new(),
                 export_prefix: None,
                 export_level: ExportLevel::Records,
+                without_html: false,
                 goodput: BTreeMap::new(),
                 slice_duration_seconds: None,
                 show_trace_timing: false,

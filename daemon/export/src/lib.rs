@@ -1,12 +1,12 @@
-//! Presents results, one file per exporter: console, CSV, JSON, JSONL, Parquet.
+//! Presents results, one file per exporter: console, CSV, HTML, JSON, JSONL, Parquet.
 //!
 //! ```text
 //! registry.rs   EXPORTERS, the list of exporters     artifacts.rs   their input
-//! json.rs csv.rs jsonl.rs raw.rs timeslices.rs slices.rs console/ outputs.rs   one exporter each
+//! json.rs csv.rs jsonl.rs raw.rs timeslices.rs slices.rs console/ html/ outputs.rs   one exporter each
 //! phases.rs     the summary of each phase            payloads.rs texts.rs   texts of requests and responses
 //! server.rs      a server's own metrics, with server_json.rs server_csv.rs server_jsonl.rs server_parquet.rs
 //! gpus.rs        GPU telemetry, with gpu_jsonl.rs
-//! view/          a report as a document, which renderers show: console/
+//! view/          a report as a document, which renderers show: console/ html/
 //! ```
 //!
 //! Adding an exporter is one new file and one line in `registry.rs`. No secret reaches a file: of the headers that the user
@@ -19,6 +19,7 @@ pub mod csv;
 mod error;
 mod gpu_jsonl;
 mod gpus;
+mod html;
 mod json;
 mod jsonl;
 mod line;
@@ -44,6 +45,7 @@ pub use artifacts::Artifacts;
 pub use console::{Colour, Extent};
 pub use error::ExportError;
 pub use gpus::gpus;
+pub use html::Report as HtmlReport;
 pub use payloads::Payloads;
 pub use registry::{EXPORTERS, Exporter, write_wanted};
 pub use server::ServerMetrics;

@@ -3,7 +3,7 @@
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
 use crate::{
-    console, csv, gpu_jsonl, json, jsonl, outputs, phases, raw, server, server_csv, server_json,
+    console, csv, gpu_jsonl, html, json, jsonl, outputs, phases, raw, server, server_csv, server_json,
     server_jsonl, server_parquet, slices, timeslices,
 };
 use spec::ExportLevel;
@@ -93,6 +93,12 @@ pub const EXPORTERS: &[Exporter] = &[
         ending: "_gpu_telemetry.jsonl",
         wanted: gpu_jsonl::is_wanted,
         write: gpu_jsonl::write,
+    },
+    Exporter {
+        default: "report.html",
+        ending: "_report.html",
+        wanted: |artifacts| !artifacts.run.plan.output.without_html,
+        write: html::write,
     },
     Exporter {
         default: "profile_export_console.txt",

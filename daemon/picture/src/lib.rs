@@ -35,7 +35,7 @@ pub use figure::{Axis, Bar, Figure, Mark, Point, Range, ScaleKind, Shape, Side, 
 pub use number::short;
 pub use png::png;
 pub use prepare::POINTS_MAX;
-pub use svg::svg;
+pub use svg::{inline, svg};
 pub use theme::Theme;
 pub use uncertainty::{BenchmarkPoint, Uncertainty, UncertaintySeries};
 

@@ -59,7 +59,11 @@ pub(crate) fn labels(out: &mut Writer, figure: &Figure, layout: &Layout, theme: 
         points.filter(|(_, point)| point.label.is_some() || point.hollow.is_some()).take(LABELS_MAX)
     {
         let text = [point.label.as_deref(), point.hollow.as_deref()].into_iter().flatten();
+        let text = text.filter(|text| !text.is_empty());
         let text = fitted(&text.collect::<Vec<_>>().join(": "), TICK, Weight::Regular, LABEL_WIDTH);
+        if text.is_empty() {
+            continue;
+        }
         let (x, y) = at(mark, point);
         if let Some((left, baseline)) = free.place(x, y, label_width(&text), TICK) {
             let colour = if point.hollow.is_some() { colours.refused } else { colours.text };

@@ -13,6 +13,12 @@ use std::fmt::Write;
 /// The figure as SVG.
 #[must_use]
 pub fn svg(figure: &Figure, canvas: Canvas) -> String {
+    inline(figure, canvas, "plot")
+}
+
+/// The figure as SVG that is part of a page with other ones: `id` is its own.
+#[must_use]
+pub fn inline(figure: &Figure, canvas: Canvas, id: &str) -> String {
     let figure = prepared(figure);
     let layout = Layout::of(&figure, canvas);
     let colours = canvas.theme.colours();
@@ -32,13 +38,13 @@ pub fn svg(figure: &Figure, canvas: Canvas) -> String {
     axes(&mut out, &figure, &layout, canvas);
     let plot = layout.plot;
     out.raw(&format!(
-        "<clipPath id=\"plot\"><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/></clipPath>",
+        "<clipPath id=\"{id}\"><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/></clipPath>",
         place(plot.left - 5.0),
         place(plot.top - 5.0),
         place(plot.width() + 10.0),
         place(plot.height() + 10.0)
     ));
-    out.open("g", &[("clip-path", "url(#plot)")]);
+    out.open("g", &[("clip-path", &format!("url(#{id})"))]);
     for mark in &figure.marks {
         marks::draw(&mut out, mark, &layout, canvas.theme);
     }

@@ -12,6 +12,8 @@ pub enum Theme {
     Light,
     /// Light on near black.
     Dark,
+    /// That of the page which the picture is part of: its colors are the custom properties of [`Theme::properties`].
+    Page,
 }
 
 /// What a theme colors that is not a mark.
@@ -44,7 +46,35 @@ impl Theme {
                 axis: "#626c77",
                 refused: "#ff8a80",
             },
+            Self::Page => Colours {
+                background: "var(--background)",
+                text: "var(--text)",
+                muted: "var(--muted)",
+                grid: "var(--grid)",
+                axis: "var(--axis)",
+                refused: "var(--refused)",
+            },
         }
+    }
+
+    /// The colors as CSS custom properties, for a page with pictures of [`Theme::Page`].
+    #[must_use]
+    pub fn properties(self) -> String {
+        let Colours { background, text, muted, grid, axis, refused } = self.colours();
+        let names = [
+            ("background", background),
+            ("text", text),
+            ("muted", muted),
+            ("grid", grid),
+            ("axis", axis),
+            ("refused", refused),
+        ];
+        let names = names.map(|(name, colour)| (name.to_owned(), colour));
+        let subjects = SUBJECTS.map(|(name, subject)| (name.to_owned(), self.colour(subject)));
+        let series = (0..SERIES.len())
+            .map(|number| (format!("series-{number}"), self.colour(Subject::Series(number))));
+        let all = names.into_iter().chain(subjects).chain(series);
+        all.map(|(name, colour)| format!("--{name}:{colour};")).collect()
     }
 
     /// The color of a subject: the same one in every picture.
@@ -62,10 +92,45 @@ impl Theme {
         match self {
             Self::Light => light,
             Self::Dark => dark,
+            Self::Page => property(subject),
         }
     }
 }
 
+/// The custom property of a subject.
+fn property(subject: Subject) -> &'static str {
+    match subject {
+        Subject::Client => "var(--client)",
+        Subject::Kernel => "var(--kernel)",
+        Subject::Server => "var(--server)",
+        Subject::Gpu => "var(--gpu)",
+        Subject::Limit => "var(--limit)",
+        Subject::Baseline => "var(--baseline)",
+        Subject::Treatment => "var(--treatment)",
+        Subject::Series(number) => SERIES_PROPERTIES[number % SERIES.len()],
+    }
+}
+
+/// The subjects with a color of their own, by the names of their custom properties.
+const SUBJECTS: [(&str, Subject); 7] = [
+    ("client", Subject::Client),
+    ("kernel", Subject::Kernel),
+    ("server", Subject::Server),
+    ("gpu", Subject::Gpu),
+    ("limit", Subject::Limit),
+    ("baseline", Subject::Baseline),
+    ("treatment", Subject::Treatment),
+];
+const SERIES_PROPERTIES: [&str; 8] = [
+    "var(--series-0)",
+    "var(--series-1)",
+    "var(--series-2)",
+    "var(--series-3)",
+    "var(--series-4)",
+    "var(--series-5)",
+    "var(--series-6)",
+    "var(--series-7)",
+];
 /// The colors of series that are no subject of their own (after Paul Tol's muted scheme): light, dark.
 const SERIES: [(&str, &str); 8] = [
     ("#332288", "#9d8df1"),

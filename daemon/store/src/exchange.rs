@@ -44,7 +44,18 @@ pub trait Exchanges {
     /// # Errors
     /// When they cannot be opened; later failures are items of the iterator.
     fn iter(&self) -> Result<ExchangeIter<'_>, StoreError>;
+
+    /// The same without events and responses.
+    ///
+    /// # Errors
+    /// As for [`Self::iter`].
+    fn requests(&self) -> Result<RequestIter<'_>, StoreError> {
+        Ok(Box::new(self.iter()?.map(|exchange| Ok(exchange?.request))))
+    }
 }
+
+/// Iterates over requests alone.
+pub type RequestIter<'a> = Box<dyn Iterator<Item = Result<Request, StoreError>> + 'a>;
 
 /// Iterates over requests.
 pub type ExchangeIter<'a> = Box<dyn Iterator<Item = Result<Exchange, StoreError>> + 'a>;
@@ -83,6 +94,10 @@ impl Exchanges for Stored {
             let tokens = if request.events > 0 { tokens.take(id)? } else { Vec::new() };
             Ok(Exchange { tokens, responses: responses.take(id)?, request, foreign: None })
         })))
+    }
+
+    fn requests(&self) -> Result<RequestIter<'_>, StoreError> {
+        Ok(Box::new(self.requests.iter().flat_map(|path| batches::<Request>(path))))
     }
 }
 

@@ -24,7 +24,7 @@ pub mod source;
 
 pub use error::StoreError;
 pub use escape::{cell, visible, visible_lines, visible_within};
-pub use exchange::{Exchange, ExchangeIter, Exchanges, ForeignRequest, Stored};
+pub use exchange::{Exchange, ExchangeIter, Exchanges, ForeignRequest, RequestIter, Stored};
 pub use feed::{Batch, feed};
 pub use file::{WholeFile, remove_unfinished};
 pub use folder::Folder;

@@ -314,6 +314,7 @@ fn plan(options: &str) -> Plan {
             artifact_dir: String::new(),
             export_prefix: None,
             export_level: spec::ExportLevel::Records,
+            without_html: false,
             goodput: std::collections::BTreeMap::new(),
             slice_duration_seconds: None,
             show_trace_timing: false,

@@ -72,9 +72,13 @@ fn every_combination_is_measured_once() {
     for row in ["concurrency=1 requests=3", "concurrency=2 requests=5"] {
         assert!(ended.out.contains(row), "{}", ended.out);
     }
+    let page = || fs::read_to_string(folder.path().join("report.html")).unwrap();
+    let first = page();
+    assert!(first.contains("Throughput and latency") && first.contains("concurrency=2 requests=5"), "{first}");
     // Again: everything is there.
     sweep(&server.url(), folder.path(), flags).end().ended_with(0);
     assert_eq!(server.received(), 16, "nothing is measured twice");
+    assert_eq!(page(), first, "the same data give the same page");
     // More values: only what is missing.
     let more = "--concurrency 1,2,3 --request-count 3,5";
     sweep(&server.url(), folder.path(), more).end().ended_with(0);

@@ -29,7 +29,7 @@ const TABLE: &[(&str, May)] = &[
     ("statistics", May::Import(&[])),
     ("metric", May::Import(&["common", "record", "spec", "statistics"])),
     ("store", May::Import(&["common", "record"])),
-    ("export", May::Import(&["common", "metric", "record", "spec", "store"])),
+    ("export", May::Import(&["common", "metric", "picture", "record", "spec", "store"])),
     ("import", May::Import(&["common", "endpoint", "metric", "record", "spec", "store", "tokenizer"])),
     ("control", May::Import(&["common", "record", "spec"])),
     ("tokenizer", May::Import(&["common"])),

@@ -16,6 +16,9 @@ pub struct OutputArgs {
     /// Export level: summary, records (also one line per request) or raw (also every response).
     #[arg(long, visible_alias = "profile-export-level", value_enum, default_value_t = ExportLevelArg::Records)]
     pub export_level: ExportLevelArg,
+    /// Write no report.html, the report as one page that needs no network.
+    #[arg(long)]
+    pub no_report_html: bool,
     /// Write the texts of the responses to outputs.json.
     #[arg(long)]
     pub export_outputs_json: bool,

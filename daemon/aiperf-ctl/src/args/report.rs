@@ -59,6 +59,8 @@ pub enum FormatArg {
     Jsonl,
     /// The report as printed.
     Txt,
+    /// The report as one page.
+    Html,
     /// The records.
     Parquet,
 }
@@ -71,6 +73,7 @@ impl FormatArg {
             Self::Csv => "csv",
             Self::Jsonl => "jsonl",
             Self::Txt => "txt",
+            Self::Html => "html",
             Self::Parquet => "parquet",
         }
     }

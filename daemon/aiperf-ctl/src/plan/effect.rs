@@ -600,6 +600,7 @@ const ALWAYS: &[&str] = &[
     "network-latency-mean",
     "no-fixed-schedule",
     "no-gpu-telemetry",
+    "no-report-html",
     "no-server-metrics",
     "num-dataset-entries",
     "num-profile-runs",

@@ -16,6 +16,7 @@ pub(super) fn output(args: &ProfileArgs, artifact_dir: &Path) -> Planned<Output>
         artifact_dir: artifact_dir.display().to_string(),
         export_prefix,
         export_level: level(args.output.export_level),
+        without_html: args.output.no_report_html,
         goodput: BTreeMap::new(),
         slice_duration_seconds: None,
         show_trace_timing: false,

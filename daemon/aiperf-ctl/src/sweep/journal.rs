@@ -304,7 +304,7 @@ fn essence(plan: &Plan) -> Result<Value> {
         }
         // What the metrics are computed by stays: a stored run keeps the limits that it was reported with.
         if let Some(Value::Object(output)) = fields.get_mut("output") {
-            for name in ["artifact_dir", "fail_on", "other", "server_metrics_formats"] {
+            for name in ["artifact_dir", "fail_on", "other", "server_metrics_formats", "without_html"] {
                 output.remove(name);
             }
         }

@@ -128,6 +128,11 @@ pub(super) fn set_requests(search: &Search, phases: &mut [spec::Phase]) {
     measured.for_each(|phase| phase.request_count = phase.request_count.or(Some(requests)));
 }
 
+/// The tag of the same number by the kernel's clock.
+pub(super) fn kernel_tag(tag: &str) -> String {
+    format!("{KERNEL}{tag}")
+}
+
 /// A limit as a reader sees it.
 pub(super) fn shown(limit: &Limit) -> String {
     let op = match limit.op {
@@ -170,7 +175,7 @@ impl Side {
 
     /// The tag of what is measured for a limit on a metric.
     fn tag(&self, tag: &str) -> String {
-        let kernel = format!("{KERNEL}{tag}");
+        let kernel = kernel_tag(tag);
         if self.clock == Clock::Kernel && self.runs.figure(&kernel, Stat::P50.name()).is_some() {
             kernel
         } else {

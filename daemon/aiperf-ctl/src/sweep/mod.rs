@@ -40,7 +40,7 @@ use common::clock::DurationNs;
 use course::{Course, RUN_FAILED};
 use experiment::search::{Answer, Limit, Probe};
 use experiment::{Order, Sweep, Variation};
-use export::console;
+use export::{HtmlReport, console};
 use history::History;
 use journal::{Begun, DIGEST, Entry, Journal, digest};
 pub(crate) use journal::{NAME as JOURNAL, failures};
@@ -50,9 +50,10 @@ pub(crate) use results::{NAME as AGGREGATE, named};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use store::visible;
+use store::{Folder, visible};
 
 /// The runs of a sweep, checked: nothing has been contacted or written.
 pub(crate) struct SweepRuns {
@@ -520,12 +521,35 @@ fn finish(experiment: &SweepRuns, session: &impl Session, course: &Course, resul
     };
     aggregated.write(directory)?;
     let mut sections = aggregated.sections();
+    let (mut answer, mut answers) = (None, 0);
     if let Course::Search(searching) = course {
         let history = History { experiment, searching, results };
         history.write(directory)?;
-        sections.extend(history.sections());
+        // The answer comes first.
+        let of_search = history.sections();
+        answers = of_search.len();
+        sections.splice(0..0, of_search);
+        answer = searching.found().border.and_then(|border| border.feasible).map(|(value, _)| value);
         mlperf::write(directory, experiment, searching, results)?;
     }
+    if !experiment.first().profile.plan.output.without_html {
+        let title = experiment.recipe.clone().unwrap_or_else(|| "Sweep".to_owned());
+        let subtitle = directory.display().to_string();
+        let pictures = aggregated.pictures(answer);
+        let data = aggregated.data()?;
+        let report = HtmlReport {
+            title: &title,
+            subtitle: &subtitle,
+            sections: &sections,
+            pictures: &pictures,
+            data: &data,
+        };
+        let mut page = Folder::make(directory)?.create("report.html")?;
+        page.write_all(report.html().as_bytes())?;
+        page.finish()?;
+    }
+    // On a terminal the last lines are seen first.
+    sections.rotate_left(answers);
     let (width, colour) = report::terminal(ConsoleArg::Full);
     print_result(&console::sections(&sections, width, colour));
     print_result(&format!("Results are in {}\n", directory.display()));

@@ -1,5 +1,7 @@
 //! What the variations of a sweep gave: AIPerf's `profile_export_aiperf_sweep.json` and `.csv`, and a table.
 
+mod pictures;
+
 use super::cause::Waits;
 use super::{judged, post_process};
 use crate::args::Clock;
@@ -287,7 +289,7 @@ impl Measured<'_> {
             (_, Order::Repeated) => top.within("aggregate")?.within("sweep_aggregate")?,
         };
         let mut json = to.create(NAME)?;
-        serde_json::to_writer_pretty(&mut json, &self.json())?;
+        json.write_all(&self.data()?)?;
         json.finish()?;
         let mut csv = to.create("profile_export_aiperf_sweep.csv")?;
         csv.write_all(&self.csv()?)?;
@@ -298,6 +300,11 @@ impl Measured<'_> {
             print_warning(&format!("{} is not written: {why:#}", asked.output_filename));
         }
         Ok(())
+    }
+
+    /// The table as it is stored.
+    pub(super) fn data(&self) -> Result<Vec<u8>> {
+        Ok(serde_json::to_vec_pretty(&self.json())?)
     }
 
     /// The numbers of each variation that says something of the server.

@@ -3,7 +3,7 @@
 use crate::view::{Cell, Certainty, Number};
 
 /// The text of a cell, in which foreign text is not escaped yet.
-pub(super) fn shown(cell: &Cell) -> String {
+pub(crate) fn shown(cell: &Cell) -> String {
     match cell {
         Cell::Text(text) => text.clone(),
         Cell::Detail(text) => format!("  {text}"),

@@ -11,6 +11,7 @@ mod full;
 mod screen;
 mod table;
 
+pub(crate) use cells::shown;
 pub use table::Colour;
 
 use crate::artifacts::Artifacts;

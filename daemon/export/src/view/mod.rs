@@ -4,6 +4,7 @@
 //! Artifacts ─┬─▶ overview.rs  what fits on one screen ─┐
 //!            └─▶ full.rs      every table              ├─▶ Document ──▶ one renderer each: console/
 //!                             gpus.rs latencies.rs ────┘
+//!            └─▶ pictures.rs  figures of its requests, as data
 //! ```
 //!
 //! It knows no width, no colour and no markup, and texts in it are as foreign as they came: a renderer formats numbers and
@@ -13,9 +14,11 @@ mod full;
 mod gpus;
 mod latencies;
 mod overview;
+mod pictures;
 
 pub use full::full;
 pub use overview::overview;
+pub use pictures::{Pictures, pictures};
 
 use crate::artifacts::Artifacts;
 use metric::{ErrorCount, Interval, MetricResult, Needs, Reason, Report, Stat};
@@ -248,7 +251,7 @@ fn head(artifacts: &Artifacts<'_>) -> Head {
     let (run, report) = (artifacts.run, artifacts.report);
     let endpoint = &run.plan.endpoint;
     let models = endpoint.models.join(", ");
-    let urls = endpoint.urls.join(", ");
+    let urls = endpoint.urls.iter().map(|url| spec::url::shown(url)).collect::<Vec<_>>().join(", ");
     let mut what = vec![run.source.clone()];
     what.extend(Some(models).filter(|models| !models.is_empty()));
     what.extend(Some(endpoint.kind.clone()).filter(|_| run.plan.watch.is_none()));

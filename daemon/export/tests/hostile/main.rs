@@ -18,7 +18,7 @@ use sample_run::bare;
 use store::Exchange;
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 120, ..ProptestConfig::default() })]
 
     #[test]
     fn extreme_records_never_produce_invalid_files(
@@ -104,8 +104,26 @@ fn honest(artifacts: &Artifacts<'_>) {
             Some((_, "jsonl")) => text.lines().for_each(|line| {
                 serde_json::from_str::<serde_json::Value>(line).unwrap();
             }),
+            Some((_, "html")) => {
+                let mut again = Vec::new();
+                (exporter.write)(artifacts, &mut again).unwrap();
+                assert_eq!(again, text.as_bytes(), "the same run gives the same page");
+                self_contained(&text);
+            }
             _ => {}
         }
+    }
+}
+
+/// A page loads nothing, runs nothing, and closes what it opens.
+fn self_contained(page: &str) {
+    for word in ["<script", "<link", "<img", "<iframe", " style=", " src=", "url(http", "@import"] {
+        assert!(!page.contains(word), "it has {word}");
+    }
+    for element in ["svg", "table", "tr", "td", "section", "figure", "details", "main", "ul", "li"] {
+        let count = |text: &str| page.matches(text).count();
+        let opened = count(&format!("<{element}>")) + count(&format!("<{element} "));
+        assert_eq!(opened, count(&format!("</{element}>")), "{element}");
     }
 }
 

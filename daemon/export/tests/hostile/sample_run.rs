@@ -111,6 +111,7 @@ fn sample_plan() -> Plan {
             artifact_dir: "artifacts".to_owned(),
             export_prefix: None,
             export_level: ExportLevel::Raw,
+            without_html: false,
             goodput: BTreeMap::new(),
             slice_duration_seconds: None,
             show_trace_timing: false,
