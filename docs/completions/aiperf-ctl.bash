@@ -43,6 +43,9 @@ _aiperf__ctl() {
             aiperf__ctl,observe)
                 cmd="aiperf__ctl__subcmd__observe"
                 ;;
+            aiperf__ctl,plot)
+                cmd="aiperf__ctl__subcmd__plot"
+                ;;
             aiperf__ctl,profile)
                 cmd="aiperf__ctl__subcmd__profile"
                 ;;
@@ -108,6 +111,9 @@ _aiperf__ctl() {
                 ;;
             aiperf__ctl__subcmd__help,observe)
                 cmd="aiperf__ctl__subcmd__help__subcmd__observe"
+                ;;
+            aiperf__ctl__subcmd__help,plot)
+                cmd="aiperf__ctl__subcmd__help__subcmd__plot"
                 ;;
             aiperf__ctl__subcmd__help,profile)
                 cmd="aiperf__ctl__subcmd__help__subcmd__profile"
@@ -194,7 +200,7 @@ _aiperf__ctl() {
 
     case "${cmd}" in
         aiperf__ctl)
-            opts="-h --help profile audit observe report compare config analyze-trace runs doctor install-alias install-completion show-completion version help"
+            opts="-h --help profile audit observe report compare plot config analyze-trace runs doctor install-alias install-completion show-completion version help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -550,7 +556,7 @@ _aiperf__ctl() {
             return 0
             ;;
         aiperf__ctl__subcmd__help)
-            opts="profile audit observe report compare config analyze-trace runs doctor install-alias install-completion show-completion version help"
+            opts="profile audit observe report compare plot config analyze-trace runs doctor install-alias install-completion show-completion version help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -718,6 +724,20 @@ _aiperf__ctl() {
             return 0
             ;;
         aiperf__ctl__subcmd__help__subcmd__observe)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aiperf__ctl__subcmd__help__subcmd__plot)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -972,6 +992,56 @@ _aiperf__ctl() {
                     ;;
                 --console)
                     COMPREPLY=($(compgen -W "summary full" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aiperf__ctl__subcmd__plot)
+            opts="-h --paths --output-dir --output --config --theme --format --width --show-config --mlflow-upload --mlflow-tracking-uri --mlflow-run-id --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --paths)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --theme)
+                    COMPREPLY=($(compgen -W "light dark" -- "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "png svg both json" -- "${cur}"))
+                    return 0
+                    ;;
+                --width)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mlflow-tracking-uri)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mlflow-run-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)

@@ -726,8 +726,8 @@ mod tests {
         check("aiperf-ctl profile -m m --slice-duration 2m", "a number of seconds, without a unit: 120");
         check("aiperf-ctl profile -m m --isl 1.5", "`1.5` is not a whole number");
         check(
-            "aiperf plot artifacts",
-            "`plot` is a command of NVIDIA AIPerf that is not supported: AIPerf's own",
+            "aiperf plugins list",
+            "`plugins` is a command of NVIDIA AIPerf that is not supported: there are no plugins",
         );
         check("aiperf-ctl no-such-command", "unrecognized subcommand");
     }

@@ -44,7 +44,7 @@ use journal::{Begun, DIGEST, Entry, Journal, digest};
 pub(crate) use journal::{NAME as JOURNAL, failures};
 use metric::Stat;
 use results::{Measured, Results, Row};
-pub(crate) use results::{NAME as AGGREGATE, named};
+pub(crate) use results::{NAME as AGGREGATE, NOT_COMPARED, named};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
