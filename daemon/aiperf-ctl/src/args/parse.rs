@@ -585,6 +585,7 @@ fn stored(matches: &ArgMatches) -> BTreeMap<String, Vec<String>> {
 pub(crate) const NOT_STORED: &[&str] = &[
     "api-key",
     "artifact-dir",
+    "auto-plot",
     "bo-constraint-mode",
     "concurrency-max",
     "concurrency-min",
@@ -610,6 +611,7 @@ pub(crate) const NOT_STORED: &[&str] = &[
     "isl-steps",
     "itl-sla-ms",
     "log-level",
+    "no-auto-plot",
     "no-parameter-sweep-same-seed",
     "no-profile-run-disable-warmup-after-first",
     "no-set-consistent-seed",
@@ -624,6 +626,7 @@ pub(crate) const NOT_STORED: &[&str] = &[
     "parameter-sweep-cooldown-seconds",
     "parameter-sweep-mode",
     "parameter-sweep-same-seed",
+    "plot-required",
     "profile-run-cooldown-seconds",
     "profile-run-disable-warmup-after-first",
     "restart",

@@ -59,11 +59,6 @@ pub(super) const UNSUPPORTED_FLAGS: &[(&[&str], &str)] = &[
         "results are not sent to Weights & Biases; upload the artifact directory with `wandb artifact put`",
     ),
     (
-        &["--auto-plot", "--no-auto-plot", "--plot-required"],
-        "plots are not supported; `aiperf plot DIR` plots the artifact directory of a run, and the Parquet files \
-         hold every point",
-    ),
-    (
         &[
             "--scenario",
             "--unsafe-override",

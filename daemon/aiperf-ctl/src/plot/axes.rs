@@ -8,8 +8,14 @@ use record::GpuMetric;
 /// A figure of a plot without marks.
 pub(super) fn figure(spec: &Spec, x: Axis, y: Axis) -> Figure {
     let title = spec.title.clone().or_else(|| spec.description.clone());
+    // What follows a comma is for the axis.
+    let short = |axis: &Axis| axis.label.split(',').next().unwrap_or_default().to_owned();
+    let usual = || match x.label.as_str() {
+        TIME => format!("{} over time", short(&y)),
+        _ => format!("{} against {}", short(&y), short(&x)),
+    };
     Figure {
-        title: title.unwrap_or_else(|| format!("{} against {}", y.label, x.label)),
+        title: title.unwrap_or_else(usual),
         x: Axis { from_zero: !spec.is_x_free, ..labelled(x, spec.x_label.as_ref()) },
         y: Axis { from_zero: !spec.is_y_free, ..labelled(y, spec.y_label.as_ref()) },
         ..Figure::default()
@@ -29,7 +35,7 @@ pub(super) fn axis(of: &Quantity) -> Axis {
 
 /// The axis of seconds since the first request started.
 pub(super) fn seconds() -> Axis {
-    Axis { scale: ScaleKind::Linear, ..Axis::new("Time since the first request", "s") }
+    Axis { scale: ScaleKind::Linear, ..Axis::new(TIME, "s") }
 }
 
 /// The metric with this header.
@@ -72,13 +78,15 @@ fn labelled(axis: Axis, label: Option<&String>) -> Axis {
     }
 }
 
+/// The horizontal axis of what is over time.
+const TIME: &str = "Time since the first request";
 /// What are no metrics.
 const COLUMNS: &[(&str, &str, &str)] = &[
     ("request_number", "Request number, in the order in which they ended", ""),
-    ("timestamp", "Time since the first request", "s"),
-    ("timestamp_s", "Time since the first request", "s"),
-    ("request_start_ns", "Time since the first request", "s"),
-    ("request_end_ns", "Time since the first request", "s"),
+    ("timestamp", TIME, "s"),
+    ("timestamp_s", TIME, "s"),
+    ("request_start_ns", TIME, "s"),
+    ("request_end_ns", TIME, "s"),
     ("throughput_tokens_per_sec", "Output token throughput", "tokens/sec"),
     ("active_requests", "Requests that generate", ""),
     ("concurrency", "Concurrency", ""),

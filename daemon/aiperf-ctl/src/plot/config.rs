@@ -497,7 +497,8 @@ pub(super) const BUILT_IN: &str = include_str!("default_plot_config.yaml");
 pub(super) const OF_RUN: &str = ".aiperf-plot-config.yaml";
 /// The user's, below the home directory.
 const OF_USER: &str = ".aiperf/plot_config.yaml";
-const BYTES_MAX: u64 = 1 << 20;
+/// A limit that no configuration reaches.
+pub(super) const BYTES_MAX: u64 = 1 << 20;
 const PLOTS_MAX: usize = 200;
 const WARNINGS_MAX: usize = 20;
 const SPEC_KEYS: &[&str] = &[

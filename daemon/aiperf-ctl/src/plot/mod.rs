@@ -10,6 +10,7 @@
 //!
 //! A plot whose data is missing is listed with the reason, never drawn empty.
 
+mod auto;
 mod axes;
 mod columns;
 mod config;
@@ -30,6 +31,7 @@ use crate::memory;
 use crate::observer::sink::mlflow;
 use crate::terminal::{print_note, print_result, print_warning};
 use anyhow::Result;
+pub(crate) use auto::{AutoPlot, check};
 use config::{Config, Spec};
 use files::Formats;
 use find::RunDir;

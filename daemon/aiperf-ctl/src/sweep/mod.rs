@@ -148,6 +148,11 @@ struct Step {
 }
 
 impl SweepRuns {
+    /// The directory of its results.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// Checks the plan of every variation, and reads its files.
     ///
     /// # Errors

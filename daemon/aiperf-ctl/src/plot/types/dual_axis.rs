@@ -5,7 +5,7 @@ use super::{PlotType, wanted};
 use crate::plot::axes::{axis, figure, seconds};
 use crate::plot::config::{Quantity, Spec, Style};
 use crate::plot::one::OneRun;
-use picture::{Figure, Mark, Point, Shape};
+use picture::{Figure, Mark, Point, Shape, Subject};
 
 pub(super) const TYPE: PlotType = PlotType::of_one("dual_axis", draw);
 
@@ -14,9 +14,12 @@ fn draw(spec: &Spec, run: &OneRun) -> Result<Figure, String> {
     let (points, second) = (run.over_time(left)?, run.over_time(right)?);
     let resolved = Quantity { name: run.gpus.resolved(&right.name).to_owned(), ..right.clone() };
     let name = |of: &Quantity| axis(of).label;
+    // Two quantities of one source have colors of their own.
+    let (own, other) = (subject(left.source), subject(right.source));
+    let other = if own == other { Subject::Series(0) } else { other };
     let marks = vec![
-        Mark::new(name(&resolved), subject(right.source), shape(second, spec.secondary)).on_the_right(),
-        Mark::new(name(left), subject(left.source), shape(points, spec.primary)),
+        Mark::new(name(&resolved), other, shape(second, spec.secondary)).on_the_right(),
+        Mark::new(name(left), own, shape(points, spec.primary)),
     ];
     let figure = Figure { marks, y2: Some(axis(&resolved)), ..figure(spec, seconds(), axis(left)) };
     Ok(run.of_run(figure))

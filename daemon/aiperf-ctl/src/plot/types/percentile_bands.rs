@@ -26,7 +26,7 @@ fn draw(spec: &Spec, run: &OneRun) -> Result<Figure, String> {
         Source::Server => of_server(run, y)?,
         _ => {
             let points = run.over_time(y)?;
-            (of_points(&points), Subject::Client, ["p50", "p50 to p95", "p95 to p99"], axis(y))
+            (of_points(&points), Subject::Client, ["p50", "up to p95", "up to p99"], axis(y))
         }
     };
     if bands.is_empty() {
@@ -37,7 +37,8 @@ fn draw(spec: &Spec, run: &OneRun) -> Result<Figure, String> {
         Shape::Band { ranges: bands.iter().map(range).collect() }
     };
     let mut marks = vec![
-        Mark::new(names[2], subject, range(|band| band.p95, |band| band.p99)),
+        // The inner band lies on the outer one, which makes it darker.
+        Mark::new(names[2], subject, range(|band| band.low.unwrap_or(band.p50), |band| band.p99)),
         Mark::new(names[1], subject, range(|band| band.low.unwrap_or(band.p50), |band| band.p95)),
     ];
     let line = bands.iter().map(|band| Point::new(band.at, band.p50)).collect();
@@ -88,6 +89,6 @@ fn of_server(run: &OneRun, y: &Quantity) -> Result<Known, String> {
     };
     let bands = series.windows.iter().map(band).collect();
     let names =
-        if is_histogram { ["p50", "p50 to p95", "p95 to p99"] } else { ["mean", "least to greatest", ""] };
+        if is_histogram { ["p50", "up to p95", "up to p99"] } else { ["mean", "least to greatest", ""] };
     Ok((bands, Subject::Server, names, Axis::new(y.name.clone(), series.unit.clone())))
 }

@@ -18,9 +18,9 @@ fn draw(spec: &Spec, run: &OneRun) -> Result<Figure, String> {
     let mut points = run.of_requests(&x.name, &y.name)?;
     points.sort_by(|one, other| one.x.total_cmp(&other.x));
     let window = window(points.len());
-    for (name, share) in PERCENTILES {
+    for (name, share, colour) in PERCENTILES {
         let line = rolling(&points, window, *share);
-        marks.push(Mark::new(*name, Subject::Limit, Shape::Line { points: line }));
+        marks.push(Mark::new(*name, Subject::Series(*colour), Shape::Line { points: line }));
     }
     let mut figure = run.of_run(Figure { marks, ..figure(spec, axis(x), axis(y)) });
     figure.notes.push(format!("Percentiles are of the latest {window} requests, by the client's clock."));
@@ -58,7 +58,8 @@ pub(super) fn percentile(sorted: &[f64], share: f64) -> f64 {
     low + (high - low) * rank.fract()
 }
 
-pub(super) const PERCENTILES: &[(&str, f64)] = &[("p50", 0.50), ("p95", 0.95), ("p99", 0.99)];
+/// Each with its share of the requests and the number of its color.
+const PERCENTILES: &[(&str, f64, usize)] = &[("p50", 0.50, 0), ("p95", 0.95, 4), ("p99", 0.99, 3)];
 const PLACES: usize = 800;
 
 #[cfg(test)]
