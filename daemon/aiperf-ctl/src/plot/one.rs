@@ -1,5 +1,6 @@
 //! One run for plots over its time: ours by its records, AIPerf's as `daemon/import` reads it.
 
+use super::axes::axis;
 use super::columns::Columns;
 use super::config::{Downsampling, Quantity, Source, Spec};
 use super::find::{OURS, RunDir};
@@ -10,7 +11,7 @@ use crate::plan::Refusal;
 use crate::report::Reported;
 use anyhow::Result;
 use metric::{Case, Slice, Stat, Value};
-use picture::{Figure, Point};
+use picture::{Axis, Figure, Point};
 use record::{Request, Run};
 use store::parquet::rows;
 use store::visible;
@@ -78,6 +79,14 @@ impl OneRun {
     /// A statistic of the whole run.
     pub(super) fn stat(&self, tag: &str, stat: Stat) -> Option<f64> {
         self.reported.report.stat(tag, stat).map(Value::get)
+    }
+
+    /// The axis of a quantity of this run.
+    pub(super) fn axis(&self, of: &Quantity) -> Axis {
+        match of.source {
+            Source::Server => self.server.axis(&of.name),
+            _ => axis(of),
+        }
     }
 
     /// A quantity over the run's time, in seconds since its first request.

@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use import::document;
 use metric::server::{Entry, Key, Replay, Scrape, State, bound, unit};
 use metric::{float, float_of};
-use picture::Point;
+use picture::{Axis, Point};
 use record::{Run, ServerSample};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -96,6 +96,18 @@ impl ServerMetrics {
         let points =
             points.map(|(at, sum, number)| Point::new(at, if is_counter { sum } else { sum / number }));
         Ok(self.summed_up(points.collect()))
+    }
+
+    /// The axis of a metric: its own name, and its unit, of a counter by the second.
+    pub(super) fn axis(&self, name: &str) -> Axis {
+        let first = self.selected(name).ok().and_then(|series| series.first().copied());
+        let unit =
+            first.map_or_else(String::new, |series| match (series.kind.as_str(), series.unit.as_str()) {
+                ("counter", "") => "1/s".to_owned(),
+                ("counter", unit) => format!("{unit}/s"),
+                (_, unit) => unit.to_owned(),
+            });
+        Axis::new(name, unit)
     }
 
     /// The series that a name selects: all of a metric, or those of `metric[endpoint]{label=value}`.

@@ -14,7 +14,7 @@ fn draw(spec: &Spec, run: &OneRun) -> Result<Figure, String> {
         let points = run.over_time(y)?;
         let subject = if y.source == Source::Gpu { Subject::Gpu } else { Subject::Server };
         let marks = vec![Mark::new("", subject, Shape::Points { points })];
-        return Ok(run.of_run(Figure { marks, ..figure(spec, seconds(), axis(y)) }));
+        return Ok(run.of_run(Figure { marks, ..figure(spec, seconds(), run.axis(y)) }));
     }
     let request_number = Quantity::of_run("request_number");
     let x = spec.x.as_ref().unwrap_or(&request_number);

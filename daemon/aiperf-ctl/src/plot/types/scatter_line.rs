@@ -46,8 +46,9 @@ pub(super) fn compared(
             let (subject, name) = kernel_of(group, groups.len());
             add(&mut marks, subject, &name, by_kernel, |points| line(points, x, y));
             // One label of each run is enough.
-            if let Some(Mark { shape: Shape::Points { points }, .. }) = marks.last_mut() {
+            if let Some(Mark { shape: Shape::Points { points }, is_inner, .. }) = marks.last_mut() {
                 points.iter_mut().for_each(|point| point.label = None);
+                *is_inner = true;
             }
         }
     }

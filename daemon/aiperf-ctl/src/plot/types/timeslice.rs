@@ -14,7 +14,7 @@ fn draw(spec: &Spec, run: &OneRun) -> Result<Figure, String> {
     if y.source == Source::Server {
         let points = run.over_time(y)?;
         let marks = vec![Mark::new("", Subject::Server, Shape::Line { points })];
-        return Ok(run.of_run(Figure { marks, ..figure(spec, seconds(), axis(y)) }));
+        return Ok(run.of_run(Figure { marks, ..figure(spec, seconds(), run.axis(y)) }));
     }
     bars(spec, run, y)
 }
