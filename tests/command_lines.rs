@@ -11,7 +11,6 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     ("--wandb-project", "--wandb-project is not supported: results are not sent to Weights & Biases"),
     ("--api-port", "--api-port is not supported: progress is available over the daemon's control socket"),
-    ("--auto-plot", "--auto-plot is not supported: plots are not supported"),
 ];
 
 fn lines_of(name: &str) -> String {

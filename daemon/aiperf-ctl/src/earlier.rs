@@ -108,8 +108,16 @@ fn file(path: &Path) -> Result<()> {
 }
 
 /// Files that this program writes in addition to a run's own and its exports.
-const OTHERS: &[&str] =
-    &["server_metrics.parquet", "phase_manifest.json", "client_and_kernel.json", "client_events.csv", MLFLOW];
+const OTHERS: &[&str] = &[
+    "server_metrics.parquet",
+    "phase_manifest.json",
+    "client_and_kernel.json",
+    "client_events.csv",
+    MLFLOW,
+    PLOTS,
+];
+/// Which plots were made of an earlier run.
+const PLOTS: &str = ".aiperf-plot-config.yaml";
 /// Written before the run's own files, if it is logged to MLflow.
 pub(crate) const MLFLOW: &str = "mlflow_export.json";
 const IN_PHASES: &[&str] = &["gpu_telemetry_export.json", "server_metrics_export.json"];

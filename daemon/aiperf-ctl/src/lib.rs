@@ -31,6 +31,7 @@ mod observer;
 mod once;
 mod plain_file;
 mod plan;
+mod plot;
 mod private;
 mod profile;
 mod progress;
@@ -103,6 +104,7 @@ fn done(args: &Args, build: &Build) -> Result<u8> {
         Command::Publish(args) => publish::run(args),
         Command::Report(args) => report::run(args),
         Command::Compare(args) => compare::run(args),
+        Command::Plot(args) => plot::run(args),
         Command::Config(args) => config::command::run(args),
         Command::AnalyzeTrace(args) => trace::run(args),
         Command::Runs(args) => runs::run(args),

@@ -4,6 +4,7 @@ use crate::args::{ProfileArgs, Swept};
 use crate::earlier;
 use crate::multi_run::{self, Experiment, Repeat};
 use crate::plan::{Checked, Profile, Refusal, plan};
+use crate::plot::AutoPlot;
 use crate::private::{self, KEPT_MAX, Tidied};
 use crate::resolve::resolve;
 use crate::session::{self, LiveSession, Outcome, Session};
@@ -12,9 +13,29 @@ use crate::terminal::{print_note, print_result, print_warning, warn_once};
 use crate::tokenizer_file;
 use anyhow::Result;
 use spec::{Plan, Trust};
+use std::path::PathBuf;
 
-/// Runs a profile; returns the exit status.
+/// Runs a profile, and plots its results if that is asked for; returns the exit status.
 pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
+    let plots = AutoPlot::of(args)?;
+    match (measure(args)?, plots) {
+        (Measured { status, directory: Some(directory) }, Some(plots)) => {
+            Ok(plots.status(&directory, status))
+        }
+        (Measured { status, .. }, _) => Ok(status),
+    }
+}
+
+/// What was measured.
+struct Measured {
+    /// The exit status.
+    status: u8,
+    /// Where the results are, if there are any.
+    directory: Option<PathBuf>,
+}
+
+fn measure(args: &ProfileArgs) -> Result<Measured> {
+    let checked_only = |status| Measured { status, directory: None };
     let command_line = std::env::args().collect::<Vec<_>>();
     if let Some(swept) = &args.swept {
         return sweep_of(args, swept, &command_line);
@@ -31,7 +52,7 @@ pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
     checked.warnings.iter().for_each(|warning| print_warning(warning));
     private::log_at(args.service.level());
     if args.output.dry_run {
-        return dry_run(args, checked);
+        return dry_run(args, checked).map(checked_only);
     }
     tidy_up();
     let resolved = resolve(args, checked)?;
@@ -46,22 +67,23 @@ pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
         let Profile { plan, artifact_dir, .. } = &experiment.base.profile;
         let prefix = plan.output.export_prefix.as_deref();
         earlier::remove_outside_series(artifact_dir, prefix, experiment.repeat.runs)?;
-        return Ok(status);
+        return Ok(Measured { status, directory: Some(artifact_dir.clone()) });
     }
     let Outcome { reported, status, .. } = session.run(&resolved)?;
-    print_result(&format!("{}\n", reported.closing(&resolved.profile.artifact_dir)?));
-    Ok(status)
+    let directory = &resolved.profile.artifact_dir;
+    print_result(&format!("{}\n", reported.closing(directory)?));
+    Ok(Measured { status, directory: Some(directory.clone()) })
 }
 
 /// Runs every variation of a sweep.
-fn sweep_of(args: &ProfileArgs, swept: &Swept, command_line: &[String]) -> Result<u8> {
+fn sweep_of(args: &ProfileArgs, swept: &Swept, command_line: &[String]) -> Result<Measured> {
     private::log_at(args.service.level());
     warn_once();
     let mut experiment = SweepRuns::of(args, swept, command_line)?;
     if args.output.dry_run {
         experiment.check()?;
         print_result(&format!("{}\n", experiment.shown()?));
-        return Ok(0);
+        return Ok(Measured { status: 0, directory: None });
     }
     tidy_up();
     let first = experiment.first();
@@ -69,7 +91,8 @@ fn sweep_of(args: &ProfileArgs, swept: &Swept, command_line: &[String]) -> Resul
     warn_of_tokenizer(args, &first.profile.plan);
     let session = LiveSession::new(args, experiment.first())?;
     experiment.check()?;
-    sweep::run(&mut experiment, &session)
+    let status = sweep::run(&mut experiment, &session)?;
+    Ok(Measured { status, directory: Some(experiment.directory().to_owned()) })
 }
 
 fn warn_of_trust(plan: &Plan) {

@@ -54,7 +54,8 @@ pub(crate) fn run(args: &ReportArgs) -> Result<u8> {
     }
     reported.print(args.console)?;
     if args.mlflow_upload {
-        mlflow::upload_again(args, args.artifact_dir.as_deref().unwrap_or(&directory))?;
+        let from = args.artifact_dir.as_deref().unwrap_or(&directory);
+        mlflow::upload_again(&args.mlflow_tracking_uri, &args.mlflow_run_id, from)?;
     }
     Ok(0)
 }
@@ -82,6 +83,21 @@ impl Reported {
     /// Computes the metrics of a run of aiperfd in a directory.
     pub(crate) fn compute(directory: &Path) -> Result<Self> {
         Self::of_ours(directory, |_| Ok(()), |_| true)
+    }
+
+    /// Like [`Self::compute`], for a run of aiperfd or of another tool.
+    pub(crate) fn of(directory: &Path) -> Result<Self> {
+        Self::read_changed(directory, None, |_| Ok(()))
+    }
+
+    /// The settings that decide how its requests count.
+    pub(crate) const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Its requests, one by one.
+    pub(crate) fn exchanges(&self) -> &dyn Exchanges {
+        &*self.exchanges
     }
 
     /// Like [`Self::compute`], for a selection of the requests.

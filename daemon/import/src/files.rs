@@ -29,6 +29,15 @@ pub fn is_foreign(directory: &Path) -> Result<bool, ImportError> {
     Ok(files.raw.is_some() || files.records.is_some())
 }
 
+/// A JSON document of a directory by its name, compressed or not; `None` if it is not there.
+///
+/// # Errors
+/// When it cannot be read, or is no JSON.
+pub fn document(directory: &Path, name: &str) -> Result<Option<Value>, ImportError> {
+    let paths = [directory.join(name), directory.join(format!("{name}.gz"))];
+    paths.iter().find(|path| path.is_file()).map(|path| json(path)).transpose()
+}
+
 /// Copies an AIPerf run's requests, and with `raw` its responses, to another directory, uncompressed.
 ///
 /// # Errors

@@ -24,7 +24,7 @@ mod run;
 mod window;
 
 pub use error::ImportError;
-pub use files::{copy_exchanges, is_foreign};
+pub use files::{copy_exchanges, document, is_foreign};
 pub use noticed::{Noticed, noticed, summary};
 pub use raw::RawLines;
 pub use records::record_line;

@@ -71,6 +71,9 @@ pub struct Mark {
     /// The vertical axis that it is measured on.
     #[serde(default, skip_serializing_if = "Side::is_left")]
     pub side: Side,
+    /// Whether its points are small, so that those of a mark below them show around them. The kernel's always are.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_inner: bool,
     /// Its shape with its numbers.
     #[serde(flatten)]
     pub shape: Shape,
@@ -282,7 +285,7 @@ impl Mark {
     /// A mark on the left axis.
     #[must_use]
     pub fn new(name: impl Into<String>, subject: Subject, shape: Shape) -> Self {
-        Self { name: name.into(), subject, side: Side::Left, shape }
+        Self { name: name.into(), subject, side: Side::Left, is_inner: false, shape }
     }
 
     /// The same on the right axis.

@@ -25,7 +25,7 @@ pub(crate) fn draw(out: &mut Writer, mark: &Mark, layout: &Layout, theme: Theme)
     match &mark.shape {
         Shape::Line { points } => line(out, mark, &at.path(points), colour),
         Shape::Step { points } => line(out, mark, &at.steps(points), colour),
-        Shape::Points { points } => dots(out, points, &at, mark.subject, theme),
+        Shape::Points { points } => dots(out, points, &at, mark, theme),
         Shape::Area { points } => area(out, points, &at, colour),
         Shape::Bars { bars } => draw_bars(out, bars, &at, colour, theme),
         Shape::Band { ranges } => band(out, ranges, &at, colour),
@@ -92,13 +92,25 @@ pub(crate) const fn is_of_line(mark: &Mark) -> bool {
     matches!(mark.shape, Shape::Line { .. } | Shape::Step { .. } | Shape::Horizontal { .. })
 }
 
+/// The size of a mark's points, of the usual one: those of the kernel are drawn over those of the client, which show around them.
+pub(crate) fn share(mark: &Mark) -> f64 {
+    match mark.subject {
+        Subject::Client => 1.3,
+        Subject::Kernel => 0.8,
+        _ if mark.is_inner => 0.8,
+        _ => 1.0,
+    }
+}
+
 /// Width and dashes of a mark's line.
-pub(crate) const fn stroke(mark: &Mark) -> (&'static str, &'static str) {
+pub(crate) fn stroke(mark: &Mark) -> (&'static str, &'static str) {
     match (&mark.shape, mark.subject) {
         (Shape::Horizontal { .. } | Shape::Vertical { .. }, _) => ("1.5", "5 4"),
         (Shape::Band { .. } | Shape::Area { .. } | Shape::Bars { .. }, _) => ("7", ""),
         (Shape::Gantt { .. }, _) => ("4", ""),
         (_, Subject::Limit) => ("1.5", "5 4"),
+        // Many steps would be one area.
+        (shape, _) if shape.items() > LINE_POINTS_MAX => ("1", ""),
         _ => ("2", ""),
     }
 }
@@ -190,19 +202,14 @@ fn line(out: &mut Writer, mark: &Mark, path: &str, colour: &str) {
     out.empty("path", &[&[("d", path), ("fill", "none"), ("stroke", colour)], &style[..]].concat());
 }
 
-fn dots(out: &mut Writer, points: &[Point], at: &At<'_>, of: Subject, theme: Theme) {
-    let colour = theme.colour(of);
+fn dots(out: &mut Writer, points: &[Point], at: &At<'_>, of: &Mark, theme: Theme) {
+    let colour = theme.colour(of.subject);
     let (radius, opacity) = match points.len() {
         0..=60 => (4.5, "1"),
         61..=1000 => (2.8, "0.6"),
         _ => (2.0, "0.4"),
     };
-    // The kernel's points are drawn over the client's, which show around them.
-    let radius = match of {
-        Subject::Client => radius * 1.3,
-        Subject::Kernel => radius * 0.8,
-        _ => radius,
-    };
+    let radius = radius * share(of);
     out.open("g", &[("fill", colour), ("fill-opacity", opacity)]);
     for point in points {
         let (x, y, radius) = (place(at.x.place(point.x)), place(at.y.place(point.y)), place(radius));
@@ -300,6 +307,8 @@ fn gantt(out: &mut Writer, spans: &[Span], at: &At<'_>, colour: &str) {
     }
 }
 
+/// A line through more points is thin.
+const LINE_POINTS_MAX: usize = 300;
 /// Points that are labelled, at most.
 const LABELS_MAX: usize = 300;
 /// The widest label of a point.

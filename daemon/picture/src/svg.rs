@@ -166,7 +166,7 @@ fn names(out: &mut Writer, figure: &Figure, layout: &Layout, canvas: Canvas) {
 fn swatch(out: &mut Writer, mark: &Mark, left: f64, at: f64, colour: &str) {
     let right = left + SWATCH - 6.0;
     if marks::is_of_points(mark) {
-        let radius = place(if mark.subject == Subject::Client { 4.5 } else { 3.5 });
+        let radius = place(4.0 * marks::share(mark));
         let middle = place(f64::midpoint(left, right));
         out.empty("circle", &[("cx", &middle), ("cy", &place(at)), ("r", &radius), ("fill", colour)]);
         return;

@@ -4,6 +4,7 @@ use crate::ellipse::{Covariance, rotated};
 use crate::error::PictureError;
 use crate::figure::{Axis, Figure, Mark, Point, ScaleKind, Shape, Subject};
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 
 /// Operating points with intervals, in one or several series.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -105,7 +106,8 @@ impl Uncertainty {
         }
     }
 
-    /// The figure: in each series the points in the order of their horizontal means, each with its ellipse.
+    /// The figure: in each series the points, each with its ellipse, joined in the order of their labels if these are numbers, such
+    /// as those of a load, and else of their horizontal means.
     ///
     /// # Errors
     /// When the document breaks a rule of [`Uncertainty::from_json`].
@@ -117,6 +119,11 @@ impl Uncertainty {
             let subject = Subject::Series(number);
             let mut points = one.points.clone();
             points.sort_by(|first, second| first.x_mean.total_cmp(&second.x_mean));
+            if points.iter().all(|point| point.load().is_some()) {
+                points.sort_by(|first, second| {
+                    first.load().partial_cmp(&second.load()).unwrap_or(Ordering::Equal)
+                });
+            }
             for point in &points {
                 marks.extend(point.ellipse()?.map(|shape| Mark::new("", subject, shape)));
             }
@@ -169,6 +176,13 @@ impl Uncertainty {
 impl BenchmarkPoint {
     fn point(&self) -> Point {
         Point { label: self.label.clone(), ..Point::new(self.x_mean, self.y_mean) }
+    }
+
+    /// Its label as a number, such as that of a load.
+    fn load(&self) -> Option<f64> {
+        let label = self.label.as_ref()?;
+        let number = label.rsplit('=').next().unwrap_or(label);
+        number.parse::<f64>().ok().filter(|number| number.is_finite())
     }
 
     fn is_of_few(&self) -> bool {
@@ -258,6 +272,31 @@ mod tests {
         );
         let right = vertices.iter().max_by(|one, other| one[0].total_cmp(&other[0])).unwrap();
         assert!(right[1] > 101.0, "positive covariance tilts it upwards: {right:?}");
+    }
+
+    #[test]
+    fn points_are_joined_by_their_load() {
+        let point = |label: &str, x: f64| BenchmarkPoint {
+            label: Some(label.to_owned()),
+            x_mean: x,
+            x_ci_low: x,
+            x_ci_high: x,
+            ..BenchmarkPoint::default()
+        };
+        let joined = |points: Vec<BenchmarkPoint>| {
+            let data = Uncertainty { points, ..Uncertainty::from_json("{}").unwrap() };
+            let marks = data.figure().unwrap().marks;
+            let Some(Shape::Line { points }) = marks.into_iter().map(|mark| mark.shape).next() else {
+                panic!("a line")
+            };
+            points.into_iter().map(|point| point.x).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            joined(vec![point("concurrency=8", 1.0), point("concurrency=4", 2.0)]),
+            [2.0, 1.0],
+            "loads"
+        );
+        assert_eq!(joined(vec![point("a", 2.0), point("b", 1.0)]), [1.0, 2.0], "places");
     }
 
     #[test]

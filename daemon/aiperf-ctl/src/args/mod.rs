@@ -17,6 +17,7 @@ mod metric;
 mod multi_run;
 mod output;
 mod parse;
+mod plot;
 mod prompt;
 mod publish;
 mod recipe;
@@ -50,6 +51,7 @@ pub(crate) use metric::MetricArgs;
 pub(crate) use multi_run::{ConvergenceMode, ConvergenceStat, MultiRunArgs};
 pub(crate) use output::{ConsoleArg, ExportLevelArg, OutputArgs, Ui};
 pub(crate) use parse::{Base, NOT_STORED, Unparsed, parse, profile_command};
+pub(crate) use plot::{PictureArg, PlotArgs, ThemeArg};
 pub(crate) use publish::PublishArgs;
 pub(crate) use report::{FormatArg, ReportArgs};
 pub(crate) use runs::{RunsArgs, RunsCommand};
@@ -108,6 +110,8 @@ pub enum Command {
     Report(Box<ReportArgs>),
     /// Compares runs metric by metric, also those of other benchmark tools.
     Compare(CompareArgs),
+    /// Plots a run over its time, or compares several: PNG and SVG, also of runs of NVIDIA AIPerf.
+    Plot(Box<PlotArgs>),
     /// Makes, checks and expands configuration files for `profile --config`.
     Config(ConfigArgs),
     /// Analyzes a trace before it is replayed: lengths, shared prefixes, what a prefix cache could save.

@@ -31,6 +31,18 @@ pub struct OutputArgs {
     /// Console report: summary (one screen) or full (every table). The report file has every table.
     #[arg(long, value_enum, default_value_t = ConsoleArg::Summary)]
     pub console: ConsoleArg,
+    /// Plot the results when they are there, as `plot` does. [default with `plot` in a configuration file]
+    #[arg(long, overrides_with = "no_auto_plot")]
+    pub auto_plot: bool,
+    /// Do not plot the results.
+    #[arg(long, overrides_with = "auto_plot")]
+    pub no_auto_plot: bool,
+    /// Exit with status 1 if the results are not plotted.
+    #[arg(long)]
+    pub plot_required: bool,
+    /// Which plots a configuration file asks for, as JSON: a mapping, or the path of a file.
+    #[arg(skip)]
+    pub plot: Option<String>,
     /// Check everything but the server, then exit: read the files and print the plan as JSON with every default. Nothing is
     /// written, and no socket or network is used.
     #[arg(long)]

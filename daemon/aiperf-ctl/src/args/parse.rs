@@ -585,6 +585,7 @@ fn stored(matches: &ArgMatches) -> BTreeMap<String, Vec<String>> {
 pub(crate) const NOT_STORED: &[&str] = &[
     "api-key",
     "artifact-dir",
+    "auto-plot",
     "bo-constraint-mode",
     "c-max",
     "c-min",
@@ -612,6 +613,7 @@ pub(crate) const NOT_STORED: &[&str] = &[
     "isl-steps",
     "itl-sla-ms",
     "log-level",
+    "no-auto-plot",
     "no-parameter-sweep-same-seed",
     "no-profile-run-disable-warmup-after-first",
     "no-set-consistent-seed",
@@ -626,6 +628,7 @@ pub(crate) const NOT_STORED: &[&str] = &[
     "parameter-sweep-cooldown-seconds",
     "parameter-sweep-mode",
     "parameter-sweep-same-seed",
+    "plot-required",
     "profile-run-cooldown-seconds",
     "profile-run-disable-warmup-after-first",
     "restart",
@@ -729,8 +732,8 @@ mod tests {
         check("aiperf-ctl profile -m m --slice-duration 2m", "a number of seconds, without a unit: 120");
         check("aiperf-ctl profile -m m --isl 1.5", "`1.5` is not a whole number");
         check(
-            "aiperf plot artifacts",
-            "`plot` is a command of NVIDIA AIPerf that is not supported: AIPerf's own",
+            "aiperf plugins list",
+            "`plugins` is a command of NVIDIA AIPerf that is not supported: there are no plugins",
         );
         check("aiperf-ctl no-such-command", "unrecognized subcommand");
     }

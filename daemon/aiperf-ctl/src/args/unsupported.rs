@@ -18,10 +18,6 @@ pub(super) const UNSUPPORTED_SUBCOMMANDS: &[(&str, &str)] = &[
     ),
     ("chat", "interactive chat is not supported; use `curl`, or any chat client of the OpenAI API"),
     ("kube", "run aiperf-ctl in a pod of your own; Kubernetes is not supported directly"),
-    (
-        "plot",
-        "AIPerf's own `aiperf plot DIR` plots the artifact directory of a run, and the Parquet files hold every point",
-    ),
     ("plugins", "there are no plugins; `profile --help` lists everything supported"),
     ("proxy", "there is no message bus between the programs"),
     (
@@ -57,11 +53,6 @@ pub(super) const UNSUPPORTED_FLAGS: &[(&[&str], &str)] = &[
     (
         &["--wandb-project", "--wandb-entity", "--wandb-run-name", "--wandb-tag"],
         "results are not sent to Weights & Biases; upload the artifact directory with `wandb artifact put`",
-    ),
-    (
-        &["--auto-plot", "--no-auto-plot", "--plot-required"],
-        "plots are not supported; `aiperf plot DIR` plots the artifact directory of a run, and the Parquet files \
-         hold every point",
     ),
     (
         &[

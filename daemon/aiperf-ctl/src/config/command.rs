@@ -6,6 +6,7 @@ use crate::args::{
     Args, Command, ConfigArgs, ConfigCommand, ExpandArgs, ExpandFormat, InitArgs, Unparsed, parse,
 };
 use crate::plan::{Refusal, plan};
+use crate::plot::AutoPlot;
 use crate::terminal::{print_result, print_warning};
 use anyhow::{Context, Result};
 use experiment::Variation;
@@ -83,6 +84,7 @@ fn validate(file: &Path) -> Result<u8> {
         })?;
         warnings.extend(checked.warnings);
     }
+    AutoPlot::of(&profile)?;
     warnings.dedup();
     warnings.iter().for_each(|warning| print_warning(warning));
     print_result(&format!("Configuration valid: {}\n", file.display()));

@@ -183,11 +183,8 @@ pub(super) const KEYS: &[(&str, Meaning)] = &[
     ("artifacts.show_trace_timing", Flag("--show-trace-timing")),
     ("artifacts.trace", Flag("--export-http-trace")),
     ("artifacts.export_outputs_json", Flag("--export-outputs-json")),
-    (
-        "artifacts.auto_plot",
-        Only(&["false"], "plots are not drawn; `aiperf plot DIR` draws those of the artifact directory"),
-    ),
-    ("artifacts.plot_required", Only(&["false"], "plots are not drawn")),
+    ("artifacts.auto_plot", Flag("--auto-plot")),
+    ("artifacts.plot_required", Flag("--plot-required")),
     ("network_latency.enabled", Flag("--network-latency-automatic")),
     ("network_latency.ping_interval", Flag("--network-latency-ping-interval")),
     ("network_latency.mean_ms", Flag("--network-latency-mean")),
@@ -259,7 +256,3 @@ pub(super) const PHASE_KEYS: &[(&str, &[&str], &str)] = &[
 ];
 
 const ADAPTIVE: &str = "a load that adapts to the server is not supported";
-
-/// Keys at the top of a file that no run has.
-pub(super) const UNSUPPORTED: &[(&str, &str)] =
-    &[("plot", "plots are not supported; `aiperf plot DIR` plots the artifact directory of a run")];

@@ -19,7 +19,7 @@ use crate::plan::fault::FIELDS;
 use crate::plan::phases::duration;
 use document::Written;
 use experiment::{Sweep, Variation};
-use keys::{KEYS, Meaning, PHASE_KEYS, UNSUPPORTED};
+use keys::{KEYS, Meaning, PHASE_KEYS};
 use serde_json::{Map, Value, json};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -48,6 +48,8 @@ pub(crate) enum Target {
     Records,
     /// Files for the artifact directory, as JSON.
     UserFiles,
+    /// Which plots are made of the results, as JSON.
+    Plot,
 }
 
 impl Setting {
@@ -58,6 +60,7 @@ impl Setting {
             Target::Phases => "--phases",
             Target::Records => "--input-file",
             Target::UserFiles => "--user-files",
+            Target::Plot => "--plot",
         }
     }
 
@@ -96,6 +99,11 @@ impl Setting {
             Target::UserFiles => {
                 args.input.user_files = Some(value.clone());
                 USER_FILES.to_owned()
+            }
+            // What is made of a run's results is none of its settings.
+            Target::Plot => {
+                args.output.plot = Some(value.clone());
+                return Ok(());
             }
         };
         args.stored.insert(name, self.values.clone());
@@ -275,21 +283,18 @@ impl Document {
         if self.is_run() {
             return of_run(&self.fields);
         }
-        for (key, why) in UNSUPPORTED {
-            if self.fields.get(*key).is_some_and(|value| !value.is_null()) {
-                return Err(format!("`{key}` is not supported: {why}"));
-            }
-        }
         let mut fields = self.fields.clone();
         fields.remove("sweep");
         let mut top = substitute::substituted(&fields, &variable)?;
         let variables = top.remove("variables").unwrap_or(Value::Null);
         top.remove("no_sweep_table");
-        for (key, _) in UNSUPPORTED {
-            top.remove(*key);
-        }
+        let plot = top.remove("plot").filter(|plot| !plot.is_null());
         let mut reader =
             Reader { config: Config::default(), written: Rc::clone(&self.written), prefix: "", variables };
+        if let Some(plot) = plot {
+            crate::plot::check(&plot)?;
+            reader.push(Target::Plot, "plot", vec![plot.to_string()]);
+        }
         for key in ["schema_version", "random_seed", "multi_run"] {
             if let Some(value) = top.remove(key) {
                 reader.key(key, key, value)?;
@@ -834,6 +839,10 @@ impl Reader {
             self.set("--export-level", "artifacts.raw", vec!["raw".to_owned()]);
         } else if is_false(&records) {
             self.set("--export-level", "artifacts.records", vec!["summary".to_owned()]);
+        }
+        if is_false(&fields.get("auto_plot").cloned()) {
+            fields.remove("auto_plot");
+            self.set("--no-auto-plot", "artifacts.auto_plot", Vec::new());
         }
         if let Some(files) = fields.remove("user_files")
             && files.as_array().is_none_or(|files| !files.is_empty())

@@ -129,6 +129,12 @@ const NO_TEXT: &str = "is for text, which {endpoint} requests do not contain";
 
 /// Every flag that does not have an effect in all runs.
 const RULES: &[Rule] = &[
+    // Plots.
+    Rule {
+        works: |run| (run.has("auto-plot") || run.args.output.plot.is_some()) && !run.has("no-auto-plot"),
+        otherwise: Warned("nothing is plotted without --auto-plot"),
+        flags: &["plot-required"],
+    },
     // Synthetic prompts and media.
     Rule {
         works: |run| run.is_synthetic(),
@@ -544,6 +550,7 @@ const ALWAYS: &[&str] = &[
     "apply-chat-template",
     "arrival-smoothness",
     "artifact-dir",
+    "auto-plot",
     "benchmark-duration",
     "benchmark-grace-period",
     "bo-constraint-mode",
@@ -598,6 +605,7 @@ const ALWAYS: &[&str] = &[
     "model-weights",
     "network-latency-automatic",
     "network-latency-mean",
+    "no-auto-plot",
     "no-fixed-schedule",
     "no-gpu-telemetry",
     "no-report-html",

@@ -46,7 +46,7 @@ use journal::{Begun, DIGEST, Entry, Journal, digest};
 pub(crate) use journal::{NAME as JOURNAL, failures};
 use metric::Stat;
 use results::{Measured, Results, Row};
-pub(crate) use results::{NAME as AGGREGATE, named};
+pub(crate) use results::{NAME as AGGREGATE, NOT_COMPARED, named};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -153,6 +153,11 @@ struct Step {
 }
 
 impl SweepRuns {
+    /// The directory of its results.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// Checks the plan of every variation, and reads its files.
     ///
     /// # Errors

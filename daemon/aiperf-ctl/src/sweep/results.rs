@@ -757,7 +757,7 @@ const COLD_PERCENT_MAX: f64 = 5.0;
 const WARM_PERCENT_MIN: f64 = 50.0;
 const LEVELS: &[&str] = &["skipped", "valid", "degraded", "invalid", "failed"];
 /// Verdicts that mean: this client, not the server, limited the run, or it was stopped.
-const NOT_COMPARED: &[&str] = &[
+pub(crate) const NOT_COMPARED: &[&str] = &[
     "client_overhead",
     "hot_core_saturated",
     "incomplete",

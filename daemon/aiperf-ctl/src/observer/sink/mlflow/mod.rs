@@ -11,7 +11,6 @@ mod files;
 mod numbers;
 
 use super::{Named, Sink};
-use crate::args::ReportArgs;
 use crate::earlier;
 use crate::interrupt;
 use crate::plan::{Profile, Refusal};
@@ -175,8 +174,10 @@ impl OpenRun {
     }
 }
 
-/// Runs `report --mlflow-upload`: uploads a directory's files to its MLflow run.
-pub(crate) fn upload_again(args: &ReportArgs, directory: &Path) -> Result<()> {
+/// Runs `--mlflow-upload` of `report` and `plot`: uploads a directory's files to its MLflow run.
+///
+/// `uri` and `run_id` are those of the flags `--mlflow-tracking-uri` and `--mlflow-run-id`.
+pub(crate) fn upload_again(uri: &Option<String>, run_id: &Option<String>, directory: &Path) -> Result<()> {
     let stored = export::read(directory)?;
     let word = |key: &str| stored.as_ref().and_then(|stored| stored[key].as_str()).map(str::to_owned);
     let given = |flag: &Option<String>, key: &str, name: &str| {
@@ -185,8 +186,8 @@ pub(crate) fn upload_again(args: &ReportArgs, directory: &Path) -> Result<()> {
             Refusal(format!("--mlflow-upload: `{shown}` has no mlflow_export.json, so give {name}"))
         })
     };
-    let uri = given(&args.mlflow_tracking_uri, "tracking_uri", "--mlflow-tracking-uri")?;
-    let run_id = given(&args.mlflow_run_id, "run_id", "--mlflow-run-id")?;
+    let uri = given(uri, "tracking_uri", "--mlflow-tracking-uri")?;
+    let run_id = given(run_id, "run_id", "--mlflow-run-id")?;
     let tracking = Tracking::new(&uri, &credentials(), export_timeout())
         .map_err(|error| Refusal(format!("--mlflow-tracking-uri: {error}")))?;
     let run = tracking.find_run(&run_id).context("failed to find the run in MLflow")?;
