@@ -241,7 +241,7 @@ impl Controller {
         (self.sustain_windows, self.sustain_passed)
     }
 
-    /// Windows that said nothing of the server.
+    /// Windows that say nothing of the server.
     #[must_use]
     pub const fn void_windows(&self) -> u32 {
         self.void_windows
