@@ -1,6 +1,7 @@
 //! Removes an earlier run's artifacts from a directory before a new run writes its own, so that all files are of one run. Only
 //! file names that runs write are removed; other files are kept.
 
+use crate::observer::adaptive_scale::{EVENTS, MANIFEST, SUMMARY};
 use crate::report::RUN_BYTES_MAX;
 use anyhow::{Context, Result};
 use control::RUN_FILES;
@@ -108,11 +109,17 @@ fn file(path: &Path) -> Result<()> {
 }
 
 /// Files that this program writes in addition to a run's own and its exports.
-const OTHERS: &[&str] =
-    &["server_metrics.parquet", "phase_manifest.json", "client_and_kernel.json", "client_events.csv", MLFLOW];
+const OTHERS: &[&str] = &[
+    "server_metrics.parquet",
+    "phase_manifest.json",
+    "client_and_kernel.json",
+    "client_events.csv",
+    MANIFEST,
+    MLFLOW,
+];
 /// Written before the run's own files, if it is logged to MLflow.
 pub(crate) const MLFLOW: &str = "mlflow_export.json";
-const IN_PHASES: &[&str] = &["gpu_telemetry_export.json", "server_metrics_export.json"];
+const IN_PHASES: &[&str] = &["gpu_telemetry_export.json", "server_metrics_export.json", EVENTS, SUMMARY];
 const IN_AGGREGATE: &[&str] = &[
     "profile_export_aiperf_aggregate.json",
     "profile_export_aiperf_aggregate.csv",
