@@ -123,8 +123,10 @@ pub struct Scaled {
     pub reason: String,
     /// The value that was held, if one was.
     pub sustained: Option<f64>,
-    /// Whether every window in which it was held kept the limits.
-    pub is_sustained: bool,
+    /// Windows in which it was held.
+    pub sustain_windows: u32,
+    /// Of these, those that kept every limit.
+    pub sustain_passed: u32,
     /// The last value that kept every limit.
     pub last_passing: Option<f64>,
     /// The first value that did not.

@@ -106,7 +106,7 @@ fn failures_miss_a_limit_on_a_latency() {
 #[test]
 fn a_void_window_decides_nothing() {
     let late = |latency| {
-        let client = Client { sent: 10, late: 9, is_free: true, ..Client::default() };
+        let client = Client { sent: 10, late: 9, ..Client::default() };
         Window { client, ..window(latency, 4, 0) }
     };
     let windows = [window(50.0, 4, 0), late(10.0), late(500.0), window(50.0, 4, 0), late(500.0)];

@@ -33,16 +33,15 @@ pub struct Sample {
 /// What this client did in a window.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Client {
-    /// The time of the requests from when they were due until their last token was read.
+    /// The time of the requests until their last token was read: from when they were due where they waited for nothing but this
+    /// client then, else from when they were sent. Opening a connection does not count.
     pub total_ms: f64,
     /// What of it was neither the server's nor the network's: by the kernel's stamps where there are any, else until they were sent.
     pub own_ms: f64,
-    /// Requests whose sending time is known.
+    /// Requests that waited for nothing but this client once they were due.
     pub sent: usize,
     /// Of these, those that were sent late: more than 1 ms, and more than a tenth of their latency, after they were due.
     pub late: usize,
-    /// Whether a request waits for nothing but this client once it is due, so that a late one is its fault.
-    pub is_free: bool,
     /// Requests of the window whose numbers did not arrive at the controller.
     pub dropped: u64,
     /// Requests that were sent before the control value was what it is.
@@ -61,9 +60,6 @@ impl Client {
     pub fn void(&self) -> Option<String> {
         if self.dropped > 0 {
             return Some(format!("{} requests were dropped on their way to the controller", self.dropped));
-        }
-        if !self.is_free {
-            return None;
         }
         let late = float(self.late) / float(self.sent.max(1));
         if late > LATE_MAX {
@@ -339,14 +335,7 @@ mod tests {
 
     #[test]
     fn a_window_in_which_the_client_was_late_is_void() {
-        let fair = Client {
-            total_ms: 1000.0,
-            own_ms: 90.0,
-            sent: 100,
-            late: 10,
-            is_free: true,
-            ..Client::default()
-        };
+        let fair = Client { total_ms: 1000.0, own_ms: 90.0, sent: 100, late: 10, ..Client::default() };
         let check = |client: Client, expected: Option<&str>| {
             let void = client.void();
             let is_so = match (&void, expected) {
@@ -359,9 +348,9 @@ mod tests {
         check(fair, None);
         check(Client { own_ms: 110.0, ..fair }, Some("11 % of the requests' time"));
         check(Client { late: 11, ..fair }, Some("11 of 100 requests late"));
-        check(Client { late: 99, own_ms: 900.0, is_free: false, ..fair }, None);
-        check(Client { dropped: 7, is_free: false, ..fair }, Some("7 requests were dropped"));
-        check(Client { is_free: true, ..Client::default() }, None);
+        check(Client { sent: 0, late: 0, ..fair }, None);
+        check(Client { dropped: 7, ..fair }, Some("7 requests were dropped"));
+        check(Client::default(), None);
     }
 
     #[test]

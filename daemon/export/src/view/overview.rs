@@ -77,8 +77,16 @@ pub(super) fn scaled(run: &Run) -> impl Iterator<Item = Note> {
     run.adaptive_scale.iter().map(|scaled| {
         let Scaled { phase, control, reason, windows, void_windows, kernel_windows, .. } = scaled;
         let found = match (scaled.sustained, scaled.last_passing, scaled.first_failing) {
-            (Some(value), ..) if scaled.is_sustained => format!("{control} {value} was sustained"),
-            (Some(value), ..) => format!("{control} {value} was held, and did not always keep the limits"),
+            (Some(value), ..) if scaled.sustain_windows == 0 => {
+                format!("{control} {value} keeps the limits, and was not held for a window")
+            }
+            (Some(value), ..) if scaled.sustain_windows == scaled.sustain_passed => {
+                format!("{control} {value} was sustained")
+            }
+            (Some(value), ..) => {
+                let (windows, passed) = (scaled.sustain_windows, scaled.sustain_passed);
+                format!("{control} {value} was held, and {passed} of {windows} windows kept the limits")
+            }
             (None, Some(value), None) => format!("{control} {value} keeps the limits, and nothing above it was tried"),
             (None, Some(value), Some(_)) => format!("{control} {value} keeps the limits"),
             (None, None, _) => format!("no {control} that was tried keeps the limits"),

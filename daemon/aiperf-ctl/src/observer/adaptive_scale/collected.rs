@@ -95,13 +95,13 @@ impl Collected {
             itl_ms: kernel("kernel_inter_token_latency").or_else(|| value("inter_token_latency")),
             output_tokens: value("output_sequence_length"),
         };
-        // A connection that is opened first is the network's and the server's time.
+        // A connection that is opened first is the network's and the server's time, and waiting for a place that of its limit.
         let stage = |name| request.stages.get(name);
         let lag_ms = stage("due").zip(stage("connect_begun").or_else(|| stage("submitted")));
-        let lag_ms = lag_ms.map(|(due, begun)| seconds(due, begun) * 1000.0);
+        let lag_ms = lag_ms.filter(|_| self.is_free).map(|(due, begun)| seconds(due, begun) * 1000.0);
         let added_ms = of_client.zip(of_kernel).map_or(0.0, |(client, kernel)| (client - kernel).max(0.0));
         let own_ms = lag_ms.unwrap_or(0.0) + added_ms;
-        let total_ms = value("request_latency_from_due").unwrap_or(latency_ms + own_ms);
+        let total_ms = of_client.unwrap_or(latency_ms) + lag_ms.unwrap_or(0.0);
         Some(What::Succeeded { sample, by_kernel: judged.is_some(), total_ms, own_ms, lag_ms })
     }
 
@@ -110,8 +110,7 @@ impl Collected {
     pub(super) fn take(&mut self, [begin, end]: [RealNs; 2], not_before: RealNs, changed: RealNs) -> Taken {
         let (ended, later) = self.waiting.iter().partition::<Vec<_>, _>(|ended| ended.at < end);
         self.waiting = later;
-        let mut client =
-            Client { is_free: self.is_free, dropped: self.dropped - self.counted, ..Client::default() };
+        let mut client = Client { dropped: self.dropped - self.counted, ..Client::default() };
         self.counted = self.dropped;
         let mut taken = Taken { begin, end, ..Taken::default() };
         let window = &mut taken.window;
@@ -167,11 +166,8 @@ mod tests {
         serde_json::from_value(request).unwrap()
     }
 
-    fn values(latency: f64, kernel: f64, from_due: f64) -> Value {
-        json!({
-            "request_latency": latency, "kernel_request_latency": kernel, "request_latency_from_due": from_due,
-            "output_sequence_length": 4.0,
-        })
+    fn values(latency: f64, kernel: f64) -> Value {
+        json!({"request_latency": latency, "kernel_request_latency": kernel, "output_sequence_length": 4.0})
     }
 
     fn window_of(phase: &Phase, clock: ScaleClock, requests: &[LiveRequest]) -> Taken {
@@ -182,10 +178,10 @@ mod tests {
 
     #[test]
     fn a_window_has_what_ended_in_it() {
-        let usual = values(100.0, 90.0, 130.0);
+        let usual = values(100.0, 90.0);
         let requests = [
             request(None, [70, 100, 1000], &usual),
-            request(None, [9, 10, 1999], &values(20.0, 19.0, 21.0)),
+            request(None, [9, 10, 1999], &values(20.0, 19.0)),
             request(None, [70, 100, 2000], &usual),
             request(Some("timeout"), [100, 100, 1000], &json!({})),
             request(Some(CANCELLED), [100, 100, 1000], &json!({})),
@@ -195,28 +191,27 @@ mod tests {
         let latencies = window.requests.iter().map(|one| one.latency_ms).collect::<Vec<_>>();
         assert_eq!((latencies, by_kernel), (vec![90.0, 19.0], 2), "the kernel's, of those before its end");
         assert_eq!((window.errors, window.cancelled), (1, 0), "what the end cut does not count");
-        let Client { total_ms, own_ms, sent, late, of_earlier_value, is_free, .. } = window.client;
+        let Client { total_ms, own_ms, sent, late, of_earlier_value, .. } = window.client;
         assert_eq!(
             (total_ms, own_ms),
             (151.0, 42.0),
             "from due to the last token, and what of it was this client's"
         );
-        assert_eq!((sent, late, of_earlier_value, is_free), (2, 1, 1, true), "one of each");
+        assert_eq!((sent, late, of_earlier_value), (2, 1, 1), "one of each");
         let cancelling = spec::Cancellation { rate_percent: 1.0, delay_seconds: 0.0 };
         let phase = Phase { cancellation: Some(cancelling), ..closed };
         let Taken { window, by_kernel, .. } = window_of(&phase, ScaleClock::Client, &requests);
         assert_eq!((window.requests[0].latency_ms, window.cancelled), (100.0, 1), "the client's");
         assert_eq!(by_kernel, 0, "by choice");
         let capped = Phase { concurrency: Some(4), ..Phase::new("profiling", Shape::Poisson) };
-        assert!(
-            !window_of(&capped, ScaleClock::Kernel, &[]).window.client.is_free,
-            "it may wait for a place"
-        );
+        let Client { total_ms, own_ms, sent, late, .. } =
+            window_of(&capped, ScaleClock::Kernel, &requests).window.client;
+        assert_eq!((total_ms, own_ms, sent, late), (120.0, 11.0, 0, 0), "it may have waited for a place");
     }
 
     #[test]
     fn opening_a_connection_is_not_the_clients_time() {
-        let mut opening = request(None, [100, 160, 1000], &values(100.0, 100.0, 160.0));
+        let mut opening = request(None, [100, 160, 1000], &values(100.0, 100.0));
         let stages =
             json!({"due": at(100), "connect_begun": at(101), "submitted": at(160), "ended": at(1000)});
         opening.stages = serde_json::from_value(stages).unwrap();
@@ -240,7 +235,7 @@ mod tests {
     fn what_was_sent_before_the_value_was_held_is_left_out() {
         let mut collected = Collected::of(&Phase::closed(4, 9), ScaleClock::Kernel);
         for sent in [100, 200] {
-            collected.add(&request(None, [sent, sent, 1000], &values(20.0, 19.0, 20.0)));
+            collected.add(&request(None, [sent, sent, 1000], &values(20.0, 19.0)));
         }
         let taken = collected.take([at(0), at(2000)], at(150), at(150));
         assert_eq!(taken.window.requests.len(), 1);

@@ -293,7 +293,7 @@ impl Scaling {
     fn ended(&self) -> Scaled {
         let reason = self.controller.completed().unwrap_or("phase_stopped");
         let [sustained, last_passing, first_failing] = self.controller.found();
-        let (windows, passed) = self.controller.sustain_windows();
+        let (sustain_windows, sustain_passed) = self.controller.sustain_windows();
         let kernel = self.windows.iter().filter(|window| window.is_by_kernel());
         Scaled {
             phase: self.phase.name.clone(),
@@ -302,7 +302,8 @@ impl Scaling {
             reason: reason.to_owned(),
             // A step down while it is held changes what is held.
             sustained: sustained.map(|_| self.controller.current()),
-            is_sustained: windows > 0 && windows == passed,
+            sustain_windows,
+            sustain_passed,
             last_passing,
             first_failing,
             windows: u32::try_from(self.windows.len()).unwrap_or(u32::MAX),
@@ -380,7 +381,7 @@ mod tests {
     fn request(ended: u64, latency: f64, dropped: u64) -> LiveRequest {
         let request = json!({
             "phase": "profiling", "worker": 0, "error": null, "http_status": 200, "dropped": dropped,
-            "values": {"request_latency": latency, "request_latency_from_due": latency},
+            "values": {"request_latency": latency},
             "stages": {"due": at(ended - 20), "submitted": at(ended - 20), "ended": at(ended)},
         });
         serde_json::from_value(request).unwrap()
@@ -401,9 +402,13 @@ mod tests {
         assert_eq!(phase.look(at(3100)), None, "what was sent before does not count");
         phase.add(&request(3500, 50.0, 0));
         assert_eq!(phase.look(at(4100)), Some(Steer { phase: 0, value: None }), "held for long enough");
-        let Scaled { reason, sustained, is_sustained, windows, .. } = phase.ended();
+        let Scaled { reason, sustained, sustain_windows, sustain_passed, windows, .. } = phase.ended();
         assert_eq!((reason.as_str(), sustained), ("sustain_duration_completed", Some(1.0)));
-        assert!(is_sustained && windows == 4, "two to find it, two in which it was held");
+        assert_eq!(
+            (windows, sustain_windows, sustain_passed),
+            (4, 2, 2),
+            "two to find it, two in which it was held"
+        );
     }
 
     #[test]
