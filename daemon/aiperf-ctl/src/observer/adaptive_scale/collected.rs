@@ -17,6 +17,8 @@ pub(super) struct Collected {
     /// Requests that were dropped before one arrived, of the whole run, and how many of them a window has counted.
     dropped: u64,
     counted: u64,
+    /// Requests that found no room in the window under way.
+    left_out: u64,
 }
 
 /// A window with what its files say of it besides.
@@ -56,6 +58,7 @@ impl Collected {
             waiting: Vec::new(),
             dropped: 0,
             counted: 0,
+            left_out: 0,
         }
     }
 
@@ -74,6 +77,10 @@ impl Collected {
         let stage = |name| request.stages.get(name);
         let Some(at) = stage("ended") else { return };
         let Some(what) = self.what(request) else { return };
+        if self.waiting.len() >= REQUESTS_MAX {
+            self.left_out += 1;
+            return;
+        }
         let sent = stage("submitted").or_else(|| stage("due")).unwrap_or(at);
         self.waiting.push(Ended { at, sent, what });
     }
@@ -110,7 +117,10 @@ impl Collected {
     pub(super) fn take(&mut self, [begin, end]: [RealNs; 2], not_before: RealNs, changed: RealNs) -> Taken {
         let (ended, later) = self.waiting.iter().partition::<Vec<_>, _>(|ended| ended.at < end);
         self.waiting = later;
-        let mut client = Client { dropped: self.dropped - self.counted, ..Client::default() };
+        let mut client = Client {
+            dropped: self.dropped - self.counted + std::mem::take(&mut self.left_out),
+            ..Client::default()
+        };
         self.counted = self.dropped;
         let mut taken = Taken { begin, end, ..Taken::default() };
         let window = &mut taken.window;
@@ -141,6 +151,8 @@ pub(super) fn seconds(from: RealNs, to: RealNs) -> f64 {
     std::time::Duration::from_nanos(to.0.saturating_sub(from.0)).as_secs_f64()
 }
 
+/// Requests of a window: with more it is void.
+const REQUESTS_MAX: usize = 1_000_000;
 /// The outcome of a request that was cancelled.
 const CANCELLED: &str = "cancelled";
 /// A request that is sent so much after it was due is late, as in the verdict of a run,

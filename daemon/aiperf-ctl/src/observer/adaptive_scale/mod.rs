@@ -16,7 +16,7 @@ use crate::interrupt;
 use crate::terminal::{print_note, print_warning};
 use anyhow::Result;
 use collected::{Collected, Taken, seconds};
-use common::clock::RealNs;
+use common::clock::{Anchor, RealNs};
 use control::{LiveRequest, Status, Steer};
 use experiment::adaptive_scale::{Controller, Event, Judged, Kind, Rules, Step};
 use experiment::search::{Limit, Op};
@@ -29,7 +29,7 @@ use std::time::Duration;
 
 /// The phases that are steered.
 struct Steering<'a> {
-    phases: Arc<Mutex<Vec<Scaling>>>,
+    phases: Arc<Mutex<Phases>>,
     run_id: String,
     directory: &'a Path,
     /// How they ended, once their files are written.
@@ -40,7 +40,7 @@ pub(super) fn check(setup: Setup<'_>) -> Checked<'_> {
     let phases = scalings(&setup.profile.plan.load);
     Ok((!phases.is_empty()).then(|| {
         Box::new(Steering {
-            phases: Arc::new(Mutex::new(phases)),
+            phases: Arc::new(Mutex::new(Phases { phases, anchor: clock::anchor() })),
             run_id: String::new(),
             directory: &setup.profile.artifact_dir,
             ended: Vec::new(),
@@ -68,6 +68,8 @@ impl Observer for Steering<'_> {
                 (format!("{}/requests?steering", run.path()), format!("{}/steer", run.path()));
             let mut lines = client.lines(&lines).await?;
             let phases = Arc::clone(&self.phases);
+            // The daemon takes its own anchor now too: a step of the real clock changes neither.
+            locked(&phases).anchor = clock::anchor();
             Ok(Some(tokio::spawn(async move {
                 loop {
                     while let Some(change) = due(&phases) {
@@ -79,7 +81,7 @@ impl Observer for Steering<'_> {
                             Ok(Some(request)) => add(&phases, &request),
                             Ok(None) => break,
                             Err(error) => {
-                                locked(&phases).iter_mut().for_each(|phase| phase.fail(&error));
+                                locked(&phases).fail(&error);
                                 break;
                             }
                         },
@@ -94,11 +96,12 @@ impl Observer for Steering<'_> {
     fn finish(&mut self) {
         let mut phases = locked(&self.phases);
         let reason = if interrupt::received().is_some() { "phase_cancelled" } else { "phase_stopped" };
-        phases.iter_mut().for_each(|phase| phase.end(reason));
-        if let Err(error) = files::write(self.directory, &self.run_id, &phases) {
+        let now = phases.now();
+        phases.phases.iter_mut().for_each(|phase| phase.end(reason, now));
+        if let Err(error) = files::write(self.directory, &self.run_id, &phases.phases) {
             print_warning(&format!("the files of adaptive_scale were not written: {error:#}"));
         }
-        let ended = phases.iter().map(Scaling::ended).collect();
+        let ended = phases.phases.iter().map(Scaling::ended).collect();
         drop(phases);
         self.ended = ended;
     }
@@ -108,35 +111,57 @@ impl Observer for Steering<'_> {
     }
 }
 
-fn locked(phases: &Mutex<Vec<Scaling>>) -> MutexGuard<'_, Vec<Scaling>> {
+fn locked(phases: &Mutex<Phases>) -> MutexGuard<'_, Phases> {
     phases.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The change of the load that follows from a window that is over.
-fn due(phases: &Mutex<Vec<Scaling>>) -> Option<Steer> {
-    let now = clock::real();
-    locked(phases).iter_mut().find_map(|phase| phase.look(now))
+fn due(phases: &Mutex<Phases>) -> Option<Steer> {
+    let mut phases = locked(phases);
+    let now = phases.now();
+    phases.phases.iter_mut().find_map(|phase| phase.look(now))
 }
 
 /// How long nothing has to be assessed.
-fn wait(phases: &Mutex<Vec<Scaling>>) -> Duration {
-    let now = clock::real();
-    let next = locked(phases).iter().filter_map(Scaling::next_look).min();
+fn wait(phases: &Mutex<Phases>) -> Duration {
+    let phases = locked(phases);
+    let now = phases.now();
+    let next = phases.phases.iter().filter_map(Scaling::next_look).min();
     next.map_or(LONGEST_WAIT, |next| Duration::from_nanos(next.0.saturating_sub(now.0))).min(LONGEST_WAIT)
 }
 
-fn add(phases: &Mutex<Vec<Scaling>>, request: &LiveRequest) {
-    locked(phases).iter_mut().for_each(|phase| phase.add(request));
+fn add(phases: &Mutex<Phases>, request: &LiveRequest) {
+    locked(phases).phases.iter_mut().for_each(|phase| phase.add(request));
 }
 
 /// Notes that the load is changed since this moment, or that it could not be.
-fn note_changed(phases: &Mutex<Vec<Scaling>>, change: Steer, changed: Result<Status>) {
-    let now = clock::real();
+fn note_changed(phases: &Mutex<Phases>, change: Steer, changed: Result<Status>) {
     let mut phases = locked(phases);
-    let Some(phase) = phases.iter_mut().find(|phase| phase.place == change.phase) else { return };
+    let now = phases.now();
+    let Some(phase) = phases.phases.iter_mut().find(|phase| phase.place == change.phase) else { return };
     match changed {
         Ok(_) => phase.changed = followed(now),
-        Err(error) => phase.fail(&error),
+        Err(error) => phase.fail(&error, now),
+    }
+}
+
+/// The phases that are steered, and their clock.
+struct Phases {
+    phases: Vec<Scaling>,
+    /// A moment on both clocks: stages of requests are dates, and a step of the real clock is none of a window.
+    anchor: Anchor,
+}
+
+impl Phases {
+    /// The moment, by the date that the run began with.
+    fn now(&self) -> RealNs {
+        self.anchor.real(clock::mono())
+    }
+
+    /// No phase can be steered any longer.
+    fn fail(&mut self, error: &anyhow::Error) {
+        let now = self.now();
+        self.phases.iter_mut().for_each(|phase| phase.fail(error, now));
     }
 }
 
@@ -185,8 +210,7 @@ impl Scaling {
             return;
         }
         if self.began.is_none() {
-            // The daemon stamps it; requests that were dropped in earlier phases are not this one's.
-            let due = request.stages.get("due").unwrap_or_else(clock::real);
+            let Some(due) = request.stages.get("due") else { return };
             (self.began, self.window, self.changed) = (Some(due), due, due);
             self.collected.start();
             self.note(due, None);
@@ -235,21 +259,22 @@ impl Scaling {
     }
 
     /// It can be steered no longer, unless its time is over anyway.
-    fn fail(&mut self, error: &anyhow::Error) {
-        if self.began.is_none() || self.controller.completed().is_some() || self.is_over(clock::real()) {
+    fn fail(&mut self, error: &anyhow::Error, now: RealNs) {
+        let is_stopped = interrupt::received().is_some() || self.is_over(now);
+        if self.began.is_none() || self.controller.completed().is_some() || is_stopped {
             return;
         }
         print_warning(&format!(
             "the load of phase `{}` can be changed no longer: {error:#}",
             self.phase.name
         ));
-        self.end(&format!("phase_failed: {error:#}"));
+        self.end(&format!("phase_failed: {error:#}"), now);
     }
 
     /// It is over, if it is not yet.
-    fn end(&mut self, reason: &str) {
+    fn end(&mut self, reason: &str, now: RealNs) {
         self.controller.end(reason);
-        self.note(clock::real(), None);
+        self.note(now, None);
     }
 
     /// Takes what happened into the journal, and shows it.
@@ -433,8 +458,8 @@ mod tests {
             (None, 1),
             "the next one would end after the phase"
         );
-        phase.end("phase_stopped");
-        phase.end("phase_cancelled");
+        phase.end("phase_stopped", at(2600));
+        phase.end("phase_cancelled", at(2700));
         let Scaled { reason, status, .. } = phase.ended();
         assert_eq!((reason.as_str(), status.as_str()), ("phase_stopped", "completed"), "the first reason");
     }
