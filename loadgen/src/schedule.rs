@@ -61,8 +61,9 @@ struct Pace {
     since: MonoNs,
     /// What was the offset then.
     offset: DurationNs,
-    /// How much farther apart arrivals are.
+    /// How much farther apart arrivals are than at the phase's own rate, from then on and until then.
     slower: f64,
+    before: f64,
 }
 
 /// A number that may grow over time.
@@ -145,8 +146,8 @@ impl Schedule {
         }
         let first = steering.changed();
         self.steering = Some(steering);
-        if let Some(change) = first {
-            self.steer(change, self.begin);
+        if let Some((change, _)) = first {
+            self.steer(change, self.begin, self.begin);
         }
         self
     }
@@ -183,14 +184,16 @@ impl Schedule {
     pub fn grow(&mut self, now: MonoNs) {
         self.sessions.grow(now);
         self.prefills.grow(now);
-        if let Some(change) = self.steering.as_mut().and_then(Steering::changed) {
-            self.steer(change, now);
+        if let Some((change, since)) = self.steering.as_mut().and_then(Steering::changed) {
+            self.steer(change, since, now);
         }
     }
 
+    /// What is new is due `since` then, which is the same moment for all workers.
     #[cold]
     #[inline(never)]
-    fn steer(&mut self, change: Change, now: MonoNs) {
+    fn steer(&mut self, change: Change, since: MonoNs, now: MonoNs) {
+        let since = since.max(self.begin);
         match (change, &mut self.pacing) {
             (Change::End, _) => self.finish(now),
             (Change::Prefills(limit), _) => self.prefills.open = limit,
@@ -198,22 +201,21 @@ impl Schedule {
                 self.sessions.open = limit;
                 let wanted = limit.saturating_sub(self.open_sessions) as usize;
                 free_since.truncate(wanted);
-                // New places are free from this moment on.
-                let later = free_since.partition_point(|free| *free <= now);
+                let later = free_since.partition_point(|free| *free <= since);
                 let missing = wanted - free_since.len();
-                free_since.extend(std::iter::repeat_n(now, missing));
+                free_since.extend(std::iter::repeat_n(since, missing));
                 free_since.make_contiguous()[later..].sort_unstable();
             }
             (Change::Sessions(limit), _) => self.sessions.open = limit,
             (Change::Slower(slower), Pacing::Requests(arrivals) | Pacing::Sessions(arrivals)) => {
-                arrivals.set_pace(slower, self.begin, now);
+                arrivals.set_pace(slower, self.begin, since);
             }
             (Change::Users(wanted), Pacing::Users { starts, gap, count }) => {
                 let share = self.steering.as_ref().map_or((0, 1), Steering::share);
                 let stagger = DurationNs(gap.0 / i64::from((*count).max(1)));
                 let own = (0..wanted).skip(share.0 as usize).step_by(share.1 as usize);
                 for place in own.skip_while(|place| place < count) {
-                    starts.push(Reverse(now + DurationNs(stagger.0 * i64::from(place - *count))));
+                    starts.push(Reverse(since + DurationNs(stagger.0 * i64::from(place - *count))));
                 }
                 *gap = DurationNs(stagger.0 * i64::from(wanted));
                 *count = wanted;
@@ -437,14 +439,15 @@ impl Arrivals {
         });
     }
 
-    /// From now on arrivals are so much farther apart than at the phase's own rate. The one that is next keeps its share of the
-    /// way: a Poisson process stays one.
-    fn set_pace(&mut self, slower: f64, begin: MonoNs, now: MonoNs) {
-        let before = self.pace.unwrap_or(Pace { since: begin, offset: DurationNs(0), slower: 1.0 });
-        let passed = DurationNs::from_seconds((now - before.since).as_seconds() / before.slower);
-        let pace = Pace { since: now, offset: before.offset + passed, slower };
+    /// Since that moment arrivals are so much farther apart than at the phase's own rate. The one that is next then keeps its
+    /// share of the way: a Poisson process stays one, and workers that see the change one after the other keep their distances.
+    fn set_pace(&mut self, slower: f64, begin: MonoNs, since: MonoNs) {
+        let last =
+            self.pace.unwrap_or(Pace { since: begin, offset: DurationNs(0), slower: 1.0, before: 1.0 });
+        let passed = DurationNs::from_seconds((since - last.since).as_seconds() / last.slower);
+        let pace = Pace { since, offset: last.offset + passed, slower, before: last.slower };
         self.pace = Some(pace);
-        if self.next.is_some_and(|next| next >= now) {
+        if self.next.is_some_and(|next| next >= since) {
             self.next = Some(pace.due(self.offset));
         }
     }
@@ -452,7 +455,8 @@ impl Arrivals {
 
 impl Pace {
     fn due(self, offset: DurationNs) -> MonoNs {
-        self.since + DurationNs::from_seconds((offset - self.offset).as_seconds() * self.slower)
+        let slower = if offset < self.offset { self.before } else { self.slower };
+        self.since + DurationNs::from_seconds((offset - self.offset).as_seconds() * slower)
     }
 }
 
@@ -506,9 +510,13 @@ mod tests {
     }
 
     fn arrivals() -> Share {
+        arrivals_of(0, 1)
+    }
+
+    fn arrivals_of(worker: usize, workers: usize) -> Share {
         let phase = Phase { request_rate: Some(1000.0), ..Phase::new("profiling", spec::Shape::Constant) };
         match (shape::of(&spec::Shape::Constant).unwrap().starts)(&phase, 0, &Arc::from([])) {
-            Starts::Requests(arrivals) => Share::new(arrivals, 0, 1),
+            Starts::Requests(arrivals) => Share::new(arrivals, worker, workers),
             _ => panic!("a rate"),
         }
     }
@@ -707,7 +715,7 @@ mod tests {
         let closed = Schedule::places(at(0), &most, 0);
         let (mut schedule, controls) = steered(closed, spec::Control::Concurrency, 2.0, 6.0);
         assert_eq!(started(&mut schedule, at(0)), 2, "the least");
-        controls.set(0, Some(5.0));
+        controls.set(0, Some(5.0), at(40));
         schedule.grow(at(40));
         assert_eq!(
             schedule.start_by(at(41)),
@@ -715,7 +723,7 @@ mod tests {
             "due since there is a place, and not since the start"
         );
         assert_eq!(started(&mut schedule, at(41)), 3, "three more");
-        controls.set(0, Some(2.0));
+        controls.set(0, Some(2.0), at(50));
         schedule.grow(at(50));
         for _ in 0..3 {
             schedule.session_ended(at(0), at(60));
@@ -723,7 +731,7 @@ mod tests {
         }
         schedule.session_ended(at(0), at(62));
         assert_eq!(started(&mut schedule, at(62)), 1, "then a place is filled again");
-        controls.set(0, Some(6.0));
+        controls.set(0, Some(6.0), at(70));
         schedule.grow(at(70));
         assert_eq!(started(&mut schedule, at(70)), 4, "up to the greatest");
     }
@@ -746,13 +754,35 @@ mod tests {
             (0..count).map(due).collect::<Vec<_>>()
         };
         assert_eq!(dues(&mut schedule, 3), [0.0, 4.0, 8.0], "a quarter of the greatest");
-        controls.set(0, Some(500.0));
+        controls.set(0, Some(500.0), at(10));
         schedule.grow(at(10));
         // Half of the way to the one at 12 ms is left, at twice the speed.
         assert_eq!(dues(&mut schedule, 3), [11.0, 13.0, 15.0], "every two milliseconds");
-        controls.set(0, None);
+        controls.set(0, None, at(16));
         schedule.grow(at(16));
         assert!(schedule.is_done(at(16)) && schedule.unsent() == 0, "nothing was due that was not sent");
+    }
+
+    #[test]
+    fn workers_that_see_a_new_rate_one_after_the_other_keep_their_distances() {
+        let none = || Limits { sessions_at_once: None, ..limits(None, None) };
+        let mut dues = Vec::new();
+        for (worker, sees) in [(0, at(2)), (1, at(9))] {
+            let open = Schedule::requests(arrivals_of(worker, 2), at(0), &none(), 0);
+            let (mut schedule, controls) = steered(open, spec::Control::RequestRate, 250.0, 1000.0);
+            let mut send_until = |schedule: &mut Schedule, end: MonoNs| {
+                while let Some(due) = schedule.next_start().filter(|due| *due < end) {
+                    dues.push((due - at(0)).as_millis());
+                    schedule.take_start();
+                }
+            };
+            send_until(&mut schedule, sees);
+            controls.set(0, Some(500.0), at(10));
+            schedule.grow(sees);
+            send_until(&mut schedule, at(18));
+        }
+        dues.sort_by(f64::total_cmp);
+        assert_eq!(dues, [0.0, 4.0, 8.0, 11.0, 13.0, 15.0, 17.0], "as one worker would send");
     }
 
     #[test]
@@ -762,7 +792,7 @@ mod tests {
         let (mut schedule, controls) =
             steered(Schedule::users(&users, (0, 1), at(0), &none, 0), spec::Control::Users, 2.0, 4.0);
         assert_eq!(started(&mut schedule, at(10)), 2, "two, half a gap apart");
-        controls.set(0, Some(4.0));
+        controls.set(0, Some(4.0), at(30));
         schedule.grow(at(30));
         assert_eq!(schedule.next_start(), Some(at(30)), "the third one");
         assert_eq!(started(&mut schedule, at(40)), 2, "and the fourth");
@@ -771,7 +801,7 @@ mod tests {
             at(70),
             "the same requests a second of more users"
         );
-        controls.set(0, Some(2.0));
+        controls.set(0, Some(2.0), at(50));
         schedule.grow(at(50));
         schedule.session_ended(at(30), at(55));
         schedule.session_ended(at(40), at(55));
@@ -784,7 +814,7 @@ mod tests {
     fn a_phase_that_ends_early_keeps_its_grace() {
         let (mut schedule, controls) =
             steered(open(limits(Some(500), None)), spec::Control::RequestRate, 1.0, 1000.0);
-        controls.set(0, None);
+        controls.set(0, None, at(200));
         schedule.grow(at(200));
         assert!(schedule.is_done(at(200)), "nothing more is sent");
         assert!(

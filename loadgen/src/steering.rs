@@ -1,13 +1,23 @@
-//! HOT: the control values of phases that change their own load: one atomic each, set by the thread that receives orders, read by
-//! the workers. Budget: docs/BUDGET.md, "sending on time".
+//! HOT: the control values of phases that change their own load: set by the thread that receives orders, read by the workers, each
+//! with the moment from which all workers follow it. Budget: docs/BUDGET.md, "sending on time".
 
+use common::clock::MonoNs;
 use spec::{AdaptiveScale, Control, Phase};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The value of each phase of a plan, as the bits of a float; of one that is to end, those of zero.
+/// The value of each phase of a plan.
 #[derive(Debug, Default)]
-pub struct Controls(Vec<(Option<AdaptiveScale>, AtomicU64)>);
+pub struct Controls(Vec<Value>);
+
+#[derive(Debug)]
+struct Value {
+    scale: Option<AdaptiveScale>,
+    /// The bits of a float; of a phase that is to end, those of zero.
+    bits: AtomicU64,
+    /// From when on it holds. It is written before the bits are.
+    since: AtomicU64,
+}
 
 /// A worker's share of a phase's value.
 #[derive(Clone, Debug)]
@@ -44,18 +54,20 @@ impl Controls {
     pub fn of(phases: &[Phase]) -> Self {
         let start = |phase: &Phase| {
             let min = phase.adaptive_scale.as_ref().map_or(0.0, |scale| scale.min);
-            (phase.adaptive_scale.clone(), AtomicU64::new(min.to_bits()))
+            let (bits, since) = (AtomicU64::new(min.to_bits()), AtomicU64::new(0));
+            Value { scale: phase.adaptive_scale.clone(), bits, since }
         };
         Self(phases.iter().map(start).collect())
     }
 
-    /// Sets the value of a phase, or ends it. What the plan does not allow changes nothing.
-    pub fn set(&self, phase: u32, value: Option<f64>) {
-        let Some((Some(scale), bits)) = self.0.get(phase as usize) else { return };
+    /// Sets the value of a phase from a moment on, or ends it. What the plan does not allow changes nothing.
+    pub fn set(&self, phase: u32, value: Option<f64>, from: MonoNs) {
+        let Some(Value { scale: Some(scale), bits, since }) = self.0.get(phase as usize) else { return };
         match value {
-            None => bits.store(ENDED, Ordering::Relaxed),
+            None => bits.store(ENDED, Ordering::Release),
             Some(value) if scale.allows(value) && bits.load(Ordering::Relaxed) != ENDED => {
-                bits.store(value.to_bits(), Ordering::Relaxed);
+                since.store(from.0, Ordering::Relaxed);
+                bits.store(value.to_bits(), Ordering::Release);
             }
             Some(_) => {}
         }
@@ -64,7 +76,7 @@ impl Controls {
     /// A worker's share of a phase's value; none if the phase does not change.
     #[must_use]
     pub fn steering(self: &Arc<Self>, phase: usize, worker: u32, workers: u32) -> Option<Steering> {
-        let scale = self.0.get(phase)?.0.as_ref()?;
+        let scale = self.0.get(phase)?.scale.as_ref()?;
         Some(Steering {
             controls: Arc::clone(self),
             phase,
@@ -77,15 +89,17 @@ impl Controls {
 }
 
 impl Steering {
-    /// What is to be changed, if the value is not what it was at the last call.
+    /// What is to be changed and from when on, if the value is not what it was at the last call.
     #[inline]
-    pub fn changed(&mut self) -> Option<Change> {
-        let bits = self.controls.0[self.phase].1.load(Ordering::Relaxed);
+    pub fn changed(&mut self) -> Option<(Change, MonoNs)> {
+        let value = &self.controls.0[self.phase];
+        let bits = value.bits.load(Ordering::Acquire);
         if bits == self.seen {
             return None;
         }
         self.seen = bits;
-        Some(self.change(f64::from_bits(bits)))
+        let since = MonoNs(value.since.load(Ordering::Relaxed));
+        Some((self.change(f64::from_bits(bits)), since))
     }
 
     #[cold]
@@ -171,19 +185,23 @@ mod tests {
         let controls = controls(Control::Concurrency);
         let mut steering = controls.steering(1, 0, 2).unwrap();
         assert!(controls.steering(0, 0, 2).is_none(), "a phase that does not change");
-        assert_eq!(steering.changed(), Some(Change::Sessions(1)), "half of the least value");
+        assert_eq!(steering.changed(), Some((Change::Sessions(1), MonoNs(0))), "half of the least value");
         assert_eq!(steering.changed(), None, "nothing new");
         for value in [1.0, 10.0, 2.5, f64::NAN, f64::INFINITY] {
-            controls.set(1, Some(value));
+            controls.set(1, Some(value), MonoNs(7));
             assert_eq!(steering.changed(), None, "{value}");
         }
-        controls.set(0, Some(5.0));
-        controls.set(7, Some(5.0));
-        controls.set(1, Some(9.0));
-        assert_eq!(steering.changed(), Some(Change::Sessions(5)), "the first worker has the remainder");
-        controls.set(1, None);
-        assert_eq!(steering.changed(), Some(Change::End));
-        controls.set(1, Some(3.0));
+        controls.set(0, Some(5.0), MonoNs(7));
+        controls.set(7, Some(5.0), MonoNs(7));
+        controls.set(1, Some(9.0), MonoNs(7));
+        assert_eq!(
+            steering.changed(),
+            Some((Change::Sessions(5), MonoNs(7))),
+            "the first worker has the remainder"
+        );
+        controls.set(1, None, MonoNs(7));
+        assert_eq!(steering.changed().map(|(change, _)| change), Some(Change::End));
+        controls.set(1, Some(3.0), MonoNs(7));
         assert_eq!(steering.changed(), None, "it does not start again");
     }
 
@@ -191,8 +209,8 @@ mod tests {
     fn each_control_changes_its_own() {
         let check = |control, expected| {
             let controls = controls(control);
-            controls.set(1, Some(3.0));
-            assert_eq!(controls.steering(1, 1, 2).unwrap().changed(), Some(expected));
+            controls.set(1, Some(3.0), MonoNs(7));
+            assert_eq!(controls.steering(1, 1, 2).unwrap().changed(), Some((expected, MonoNs(7))));
         };
         check(Control::Concurrency, Change::Sessions(1));
         check(Control::PrefillConcurrency, Change::Prefills(1));

@@ -106,7 +106,7 @@ pub struct Steered {
     pub phase: String,
     /// The value of what the phase changes; none when the phase was ended.
     pub value: Option<f64>,
-    /// When the load generator was sent it, on the monotonic clock: its workers follow within 20 ms.
+    /// When the load generator was sent it, on the monotonic clock: its workers follow together, 20 ms later.
     pub at_ns: MonoNs,
 }
 

@@ -15,7 +15,7 @@ use crate::orders::{Orders, Reporter};
 use crate::ring::socket;
 use crate::secrets::Secrets;
 use crate::steering::Controls;
-use crate::worker::{DRAIN, GO, STOP};
+use crate::worker::{DRAIN, GO, LOOK_AROUND, STOP};
 use given::Given;
 use inputs::Inputs;
 use ready::{Ready, prepare};
@@ -140,7 +140,7 @@ fn send(
         match orders.receive().map_err(|error| Failure::Load("read the daemon's orders", error))? {
             Some((Order::Start { at_ns }, _)) => break at_ns,
             Some((Order::Setup(_), _)) => {}
-            Some((Order::Control { phase, value }, _)) => controls.set(phase, value),
+            Some((Order::Control { phase, value }, _)) => controls.set(phase, value, clock::mono()),
             // Stopped before it started, or the daemon is gone.
             Some((Order::Drain | Order::Stop, _)) | None => std::process::exit(0),
         }
@@ -216,7 +216,10 @@ fn obey(mut orders: Orders, stop_request: Arc<AtomicU8>, controls: Arc<Controls>
                 stop_request.store(DRAIN.max(stop_request.load(Ordering::Relaxed)), Ordering::Relaxed)
             }
             Ok(Some((Order::Stop, _))) => stop_request.store(STOP, Ordering::Relaxed),
-            Ok(Some((Order::Control { phase, value }, _))) => controls.set(phase, value),
+            // By then every worker has seen it.
+            Ok(Some((Order::Control { phase, value }, _))) => {
+                controls.set(phase, value, clock::mono() + LOOK_AROUND);
+            }
             Ok(Some(_)) => {}
             Ok(None) | Err(_) => std::process::exit(1),
         }
