@@ -29,6 +29,7 @@ pub mod schedule;
 pub mod secrets;
 pub mod session;
 pub mod shape;
+pub mod steering;
 pub mod tls;
 pub mod wire;
 pub mod worker;

@@ -4,6 +4,7 @@
 //! An arrival that is late is sent late: it is never dropped and the schedule is never anchored anew.
 
 use crate::shape::{Share, Users};
+use crate::steering::{Change, Steering};
 use common::clock::{DurationNs, MonoNs};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -21,6 +22,8 @@ pub struct Schedule {
     open_sessions: u32,
     requests_left: u64,
     sessions_left: u64,
+    /// What changes the load while the phase goes on.
+    steering: Option<Steering>,
 }
 
 /// What makes requests due.
@@ -37,6 +40,8 @@ enum Pacing {
         starts: BinaryHeap<Reverse<MonoNs>>,
         /// From one request of a user to the next.
         gap: DurationNs,
+        /// How many there are, of all workers.
+        count: u32,
     },
 }
 
@@ -44,6 +49,21 @@ enum Pacing {
 struct Arrivals {
     next: Option<MonoNs>,
     later: Share,
+    /// The offset of the next one, at the phase's own rate.
+    offset: DurationNs,
+    /// A lower rate, since when it is.
+    pace: Option<Pace>,
+}
+
+/// A rate below that of a phase.
+#[derive(Clone, Copy)]
+struct Pace {
+    since: MonoNs,
+    /// What was the offset then.
+    offset: DurationNs,
+    /// How much farther apart arrivals are than at the phase's own rate, from then on and until then.
+    slower: f64,
+    before: f64,
 }
 
 /// A number that may grow over time.
@@ -114,7 +134,22 @@ impl Schedule {
         let own = (worker..users.count).step_by(workers as usize);
         let starts =
             own.map(|place| Reverse(begin + DurationNs(users.stagger().0 * i64::from(place)))).collect();
-        Self::new(Pacing::Users { starts, gap: users.gap }, begin, limits, held)
+        Self::new(Pacing::Users { starts, gap: users.gap, count: users.count }, begin, limits, held)
+    }
+
+    /// The same, with a load that is changed while the phase goes on. All that it may need is allocated here.
+    #[must_use]
+    pub fn steered(mut self, steering: Option<Steering>) -> Self {
+        let Some(mut steering) = steering else { return self };
+        if let Pacing::Users { starts, .. } = &mut self.pacing {
+            starts.reserve(steering.most() as usize);
+        }
+        let first = steering.changed();
+        self.steering = Some(steering);
+        if let Some((change, _)) = first {
+            self.steer(change, self.begin, self.begin);
+        }
+        self
     }
 
     fn new(pacing: Pacing, begin: MonoNs, limits: &Limits, open_sessions: u32) -> Self {
@@ -128,6 +163,7 @@ impl Schedule {
             open_sessions,
             requests_left: limits.requests.unwrap_or(u64::MAX),
             sessions_left: limits.sessions.unwrap_or(u64::MAX),
+            steering: None,
         }
     }
 
@@ -143,11 +179,62 @@ impl Schedule {
         self.open_sessions
     }
 
-    /// Grows the limits that are to have grown by now.
+    /// Grows the limits that are to have grown by now, and changes what is to be changed.
     #[inline]
     pub fn grow(&mut self, now: MonoNs) {
         self.sessions.grow(now);
         self.prefills.grow(now);
+        if let Some((change, since)) = self.steering.as_mut().and_then(Steering::changed) {
+            self.steer(change, since, now);
+        }
+    }
+
+    /// What is new is due `since` then, which is the same moment for all workers.
+    #[cold]
+    #[inline(never)]
+    fn steer(&mut self, change: Change, since: MonoNs, now: MonoNs) {
+        let since = since.max(self.begin);
+        match (change, &mut self.pacing) {
+            (Change::End, _) => self.finish(now),
+            (Change::Prefills(limit), _) => self.prefills.open = limit,
+            (Change::Sessions(limit), Pacing::Places(free_since)) => {
+                self.sessions.open = limit;
+                let wanted = limit.saturating_sub(self.open_sessions) as usize;
+                free_since.truncate(wanted);
+                let later = free_since.partition_point(|free| *free <= since);
+                let missing = wanted - free_since.len();
+                free_since.extend(std::iter::repeat_n(since, missing));
+                free_since.make_contiguous()[later..].sort_unstable();
+            }
+            (Change::Sessions(limit), _) => self.sessions.open = limit,
+            (Change::Slower(slower), Pacing::Requests(arrivals) | Pacing::Sessions(arrivals)) => {
+                arrivals.set_pace(slower, self.begin, since);
+            }
+            (Change::Users(wanted), Pacing::Users { starts, gap, count }) => {
+                let share = self.steering.as_ref().map_or((0, 1), Steering::share);
+                let stagger = DurationNs(gap.0 / i64::from((*count).max(1)));
+                let own = (0..wanted).skip(share.0 as usize).step_by(share.1 as usize);
+                for place in own.skip_while(|place| place < count) {
+                    starts.push(Reverse(since + DurationNs(stagger.0 * i64::from(place - *count))));
+                }
+                *gap = DurationNs(stagger.0 * i64::from(wanted));
+                *count = wanted;
+                while self.open_sessions + narrow(starts.len()) > of_worker(wanted, share) {
+                    if starts.pop().is_none() {
+                        break;
+                    }
+                }
+            }
+            (Change::Slower(_) | Change::Users(_), _) => {}
+        }
+    }
+
+    /// Sends nothing more; what is in flight has until the time that it would have had.
+    fn finish(&mut self, now: MonoNs) {
+        if now < self.end {
+            self.grace = DurationNs((self.end - now).0.saturating_add(self.grace.0));
+            self.end = now;
+        }
     }
 
     /// Whether so many requests may wait for their first token.
@@ -238,6 +325,10 @@ impl Schedule {
     pub fn session_ended(&mut self, submitted: MonoNs, free: MonoNs) {
         self.open_sessions = self.open_sessions.saturating_sub(1);
         match &mut self.pacing {
+            // One place too many, since the limit was lowered.
+            Pacing::Places(free_since)
+                if self.steering.as_ref().is_some_and(Steering::is_of_sessions)
+                    && self.open_sessions + narrow(free_since.len()) >= self.sessions.open => {}
             Pacing::Places(free_since) => {
                 // Nearly always the last one: only places whose server was not there are free later.
                 let place = match free_since.back() {
@@ -246,7 +337,12 @@ impl Schedule {
                 };
                 free_since.insert(place, free);
             }
-            Pacing::Users { starts, gap } => starts.push(Reverse(free.max(submitted + *gap))),
+            // The same of users, of which the worker has its share.
+            Pacing::Users { starts, count, .. }
+                if self.steering.as_ref().is_some_and(|steering| {
+                    self.open_sessions + narrow(starts.len()) >= of_worker(*count, steering.share())
+                }) => {}
+            Pacing::Users { starts, gap, .. } => starts.push(Reverse(free.max(submitted + *gap))),
             Pacing::Requests(_) | Pacing::Sessions(_) => {}
         }
     }
@@ -326,13 +422,41 @@ impl Schedule {
 }
 
 impl Arrivals {
-    fn new(mut share: Share, begin: MonoNs) -> Self {
-        Self { next: share.next().map(|due| begin + due), later: share }
+    fn new(later: Share, begin: MonoNs) -> Self {
+        let mut arrivals = Self { next: None, later, offset: DurationNs(0), pace: None };
+        arrivals.advance(begin);
+        arrivals
     }
 
     #[inline]
     fn advance(&mut self, begin: MonoNs) {
-        self.next = self.later.next().map(|due| begin + due);
+        self.next = self.later.next().map(|offset| {
+            self.offset = offset;
+            match self.pace {
+                None => begin + offset,
+                Some(pace) => pace.due(offset),
+            }
+        });
+    }
+
+    /// Since that moment arrivals are so much farther apart than at the phase's own rate. The one that is next then keeps its
+    /// share of the way: a Poisson process stays one, and workers that see the change one after the other keep their distances.
+    fn set_pace(&mut self, slower: f64, begin: MonoNs, since: MonoNs) {
+        let last =
+            self.pace.unwrap_or(Pace { since: begin, offset: DurationNs(0), slower: 1.0, before: 1.0 });
+        let passed = DurationNs::from_seconds((since - last.since).as_seconds() / last.slower);
+        let pace = Pace { since, offset: last.offset + passed, slower, before: last.slower };
+        self.pace = Some(pace);
+        if self.next.is_some_and(|next| next >= since) {
+            self.next = Some(pace.due(self.offset));
+        }
+    }
+}
+
+impl Pace {
+    fn due(self, offset: DurationNs) -> MonoNs {
+        let slower = if offset < self.offset { self.before } else { self.slower };
+        self.since + DurationNs::from_seconds((offset - self.offset).as_seconds() * slower)
     }
 }
 
@@ -353,12 +477,24 @@ impl Limit {
     }
 }
 
+/// A worker's share of a number: the remainder is spread over the first ones.
+const fn of_worker(whole: u32, (worker, workers): (u32, u32)) -> u32 {
+    whole / workers + (worker < whole % workers) as u32
+}
+
+/// How many there are, of what there is for each session.
+#[expect(clippy::cast_possible_truncation, reason = "there are no more sessions than a u32 counts")]
+const fn narrow(count: usize) -> u32 {
+    count as u32
+}
+
 const FOREVER: MonoNs = MonoNs(u64::MAX);
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::shape::{self, Starts};
+    use crate::steering::Controls;
     use spec::Phase;
     use std::sync::Arc;
 
@@ -374,9 +510,13 @@ mod tests {
     }
 
     fn arrivals() -> Share {
+        arrivals_of(0, 1)
+    }
+
+    fn arrivals_of(worker: usize, workers: usize) -> Share {
         let phase = Phase { request_rate: Some(1000.0), ..Phase::new("profiling", spec::Shape::Constant) };
         match (shape::of(&spec::Shape::Constant).unwrap().starts)(&phase, 0, &Arc::from([])) {
-            Starts::Requests(arrivals) => Share::new(arrivals, 0, 1),
+            Starts::Requests(arrivals) => Share::new(arrivals, worker, workers),
             _ => panic!("a rate"),
         }
     }
@@ -538,5 +678,148 @@ mod tests {
         schedule.end(at(5));
         assert!(schedule.is_done(at(5)), "the user stops the run");
         assert!(!schedule.grace_is_over(at(1_000_000)), "but what is in flight may end");
+    }
+
+    /// A schedule of a phase that changes, with what changes it.
+    fn steered(schedule: Schedule, control: spec::Control, min: f64, max: f64) -> (Schedule, Arc<Controls>) {
+        let limit = spec::ScaleLimit {
+            metric_tag: "request_latency".to_owned(),
+            stat: "p95".to_owned(),
+            op: "lt".to_owned(),
+            threshold: 1.0,
+        };
+        let scale = spec::AdaptiveScale {
+            control,
+            min,
+            max,
+            window_seconds: 1.0,
+            completed_min: 1,
+            sustain_seconds: 1.0,
+            step: spec::ScaleStep::FixedPercentStep { percent: 25.0 },
+            limits: vec![limit],
+            clock: spec::ScaleClock::Kernel,
+        };
+        let phase =
+            Phase { adaptive_scale: Some(scale), ..Phase::new("profiling", spec::Shape::Concurrency) };
+        let controls = Arc::new(Controls::of(&[phase]));
+        (schedule.steered(controls.steering(0, 0, 1)), controls)
+    }
+
+    fn started(schedule: &mut Schedule, now: MonoNs) -> usize {
+        std::iter::from_fn(|| schedule.start_by(now).map(|_| schedule.take_start())).count()
+    }
+
+    #[test]
+    fn places_come_and_go_while_the_phase_goes_on() {
+        let most = Limits { sessions_at_once: Some(vec![DurationNs(0); 6]), ..limits(None, None) };
+        let closed = Schedule::places(at(0), &most, 0);
+        let (mut schedule, controls) = steered(closed, spec::Control::Concurrency, 2.0, 6.0);
+        assert_eq!(started(&mut schedule, at(0)), 2, "the least");
+        controls.set(0, Some(5.0), at(40));
+        schedule.grow(at(40));
+        assert_eq!(
+            schedule.start_by(at(41)),
+            Some(at(40)),
+            "due since there is a place, and not since the start"
+        );
+        assert_eq!(started(&mut schedule, at(41)), 3, "three more");
+        controls.set(0, Some(2.0), at(50));
+        schedule.grow(at(50));
+        for _ in 0..3 {
+            schedule.session_ended(at(0), at(60));
+            assert_eq!(schedule.start_by(at(61)), None, "those that are too many end");
+        }
+        schedule.session_ended(at(0), at(62));
+        assert_eq!(started(&mut schedule, at(62)), 1, "then a place is filled again");
+        controls.set(0, Some(6.0), at(70));
+        schedule.grow(at(70));
+        assert_eq!(started(&mut schedule, at(70)), 4, "up to the greatest");
+    }
+
+    #[test]
+    fn a_rate_changes_while_the_phase_goes_on() {
+        let open = Schedule::requests(
+            arrivals(),
+            at(0),
+            &Limits { sessions_at_once: None, ..limits(None, None) },
+            0,
+        );
+        let (mut schedule, controls) = steered(open, spec::Control::RequestRate, 250.0, 1000.0);
+        let dues = |schedule: &mut Schedule, count: usize| {
+            let due = |_| {
+                let due = schedule.next_start().unwrap();
+                schedule.take_start();
+                (due - at(0)).as_millis()
+            };
+            (0..count).map(due).collect::<Vec<_>>()
+        };
+        assert_eq!(dues(&mut schedule, 3), [0.0, 4.0, 8.0], "a quarter of the greatest");
+        controls.set(0, Some(500.0), at(10));
+        schedule.grow(at(10));
+        // Half of the way to the one at 12 ms is left, at twice the speed.
+        assert_eq!(dues(&mut schedule, 3), [11.0, 13.0, 15.0], "every two milliseconds");
+        controls.set(0, None, at(16));
+        schedule.grow(at(16));
+        assert!(schedule.is_done(at(16)) && schedule.unsent() == 0, "nothing was due that was not sent");
+    }
+
+    #[test]
+    fn workers_that_see_a_new_rate_one_after_the_other_keep_their_distances() {
+        let none = || Limits { sessions_at_once: None, ..limits(None, None) };
+        let mut dues = Vec::new();
+        for (worker, sees) in [(0, at(2)), (1, at(9))] {
+            let open = Schedule::requests(arrivals_of(worker, 2), at(0), &none(), 0);
+            let (mut schedule, controls) = steered(open, spec::Control::RequestRate, 250.0, 1000.0);
+            let mut send_until = |schedule: &mut Schedule, end: MonoNs| {
+                while let Some(due) = schedule.next_start().filter(|due| *due < end) {
+                    dues.push((due - at(0)).as_millis());
+                    schedule.take_start();
+                }
+            };
+            send_until(&mut schedule, sees);
+            controls.set(0, Some(500.0), at(10));
+            schedule.grow(sees);
+            send_until(&mut schedule, at(18));
+        }
+        dues.sort_by(f64::total_cmp);
+        assert_eq!(dues, [0.0, 4.0, 8.0, 11.0, 13.0, 15.0, 17.0], "as one worker would send");
+    }
+
+    #[test]
+    fn users_come_and_go_while_the_phase_goes_on() {
+        let none = Limits { sessions_at_once: None, ..limits(None, None) };
+        let users = Users { count: 2, gap: DurationNs::from_millis(20) };
+        let (mut schedule, controls) =
+            steered(Schedule::users(&users, (0, 1), at(0), &none, 0), spec::Control::Users, 2.0, 4.0);
+        assert_eq!(started(&mut schedule, at(10)), 2, "two, half a gap apart");
+        controls.set(0, Some(4.0), at(30));
+        schedule.grow(at(30));
+        assert_eq!(schedule.next_start(), Some(at(30)), "the third one");
+        assert_eq!(started(&mut schedule, at(40)), 2, "and the fourth");
+        assert_eq!(
+            schedule.turn_due(at(30), at(31), at(31)),
+            at(70),
+            "the same requests a second of more users"
+        );
+        controls.set(0, Some(2.0), at(50));
+        schedule.grow(at(50));
+        schedule.session_ended(at(30), at(55));
+        schedule.session_ended(at(40), at(55));
+        assert_eq!(schedule.next_start(), None, "two that leave have no successor");
+        schedule.session_ended(at(0), at(56));
+        assert_eq!(schedule.next_start(), Some(at(56)), "the next one has");
+    }
+
+    #[test]
+    fn a_phase_that_ends_early_keeps_its_grace() {
+        let (mut schedule, controls) =
+            steered(open(limits(Some(500), None)), spec::Control::RequestRate, 1.0, 1000.0);
+        controls.set(0, None, at(200));
+        schedule.grow(at(200));
+        assert!(schedule.is_done(at(200)), "nothing more is sent");
+        assert!(
+            !schedule.grace_is_over(at(599)) && schedule.grace_is_over(at(600)),
+            "until 100 ms after its own end"
+        );
     }
 }

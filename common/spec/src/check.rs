@@ -253,6 +253,9 @@ impl Phase {
         self.check_numbers()?;
         self.check_series()?;
         self.check_shape()?;
+        if let Some(scale) = &self.adaptive_scale {
+            scale.check(self)?;
+        }
         let ends =
             self.request_count.is_some() || self.session_count.is_some() || self.duration_seconds.is_some();
         if self.is_warmup && !ends {

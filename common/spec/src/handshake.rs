@@ -4,6 +4,7 @@
 //! aiperfd ── Setup + file descriptors ──▶ aiperf-loadgen      reads inputs, prepares requests
 //!         ◀───────── Prepared ───────────
 //!         ── Start ─────────────────────▶                     sends
+//!         ── Control (any time) ────────▶                     a phase's load changes
 //!         ── Drain / Stop (any time) ───▶
 //!         ◀───────── Finished ───────────                     every record is written
 //! ```
@@ -27,6 +28,13 @@ pub enum Order {
     Start {
         /// The moment to which the schedule's offsets are added.
         at_ns: MonoNs,
+    },
+    /// Change the load of a phase that has an [`crate::AdaptiveScale`].
+    Control {
+        /// Its place in the plan.
+        phase: u32,
+        /// The value of what it changes; none ends the phase: nothing more is sent in it.
+        value: Option<f64>,
     },
     /// Send nothing more; let requests in flight end.
     Drain,

@@ -9,6 +9,7 @@
 
 #![forbid(unsafe_code)]
 
+mod adaptive;
 mod check;
 mod endpoint;
 mod gpu;
@@ -23,6 +24,7 @@ mod timing;
 pub mod url;
 mod watch;
 
+pub use adaptive::{AdaptiveScale, Control, ScaleClock, ScaleLimit, ScaleStep};
 pub use check::{Fault, ITEMS_MAX, NAME_MAX, TEXT_MAX};
 pub use endpoint::{Capability, Dialect, Endpoint, ModelChoice, Trust};
 pub use gpu::Gpu;

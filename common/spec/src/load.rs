@@ -1,5 +1,6 @@
 //! When requests are sent and when the run ends.
 
+use crate::AdaptiveScale;
 use serde::{Deserialize, Serialize};
 
 /// When requests are sent and when the run ends.
@@ -95,6 +96,9 @@ pub struct Phase {
     pub is_seamless: bool,
     /// Requests that are cancelled on purpose.
     pub cancellation: Option<Cancellation>,
+    /// How it changes its own load, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adaptive_scale: Option<AdaptiveScale>,
 }
 
 /// What decides when requests are due. `loadgen/src/shape` has a file for each.
@@ -276,11 +280,14 @@ impl Load {
         }
     }
 
-    /// The shape of a measured phase that a replay would contradict, if there is one: all but a closed loop's.
+    /// The shape of a measured phase that a replay would contradict, if there is one: all but a closed loop's that stays as it is.
     #[must_use]
     pub fn contradicts_replay(&self) -> Option<&Shape> {
-        let mut shapes = self.measured().map(|phase| &phase.shape);
-        shapes.find(|shape| !matches!(shape, Shape::Concurrency | Shape::FixedSchedule))
+        let is_free = |phase: &&Phase| {
+            phase.adaptive_scale.is_some()
+                || !matches!(phase.shape, Shape::Concurrency | Shape::FixedSchedule)
+        };
+        self.measured().find(is_free).map(|phase| &phase.shape)
     }
 
     /// Has the measured phases replay a trace at its own times. A concurrency that is only a default does not hold it up.
@@ -329,6 +336,7 @@ impl Phase {
             grace_period_seconds: None,
             is_seamless: false,
             cancellation: None,
+            adaptive_scale: None,
         }
     }
 

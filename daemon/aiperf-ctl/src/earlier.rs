@@ -1,6 +1,7 @@
 //! Removes an earlier run's artifacts from a directory before a new run writes its own, so that all files are of one run. Only
 //! file names that runs write are removed; other files are kept.
 
+use crate::observer::adaptive_scale::{EVENTS, MANIFEST, SUMMARY};
 use crate::report::RUN_BYTES_MAX;
 use anyhow::{Context, Result};
 use control::RUN_FILES;
@@ -113,6 +114,7 @@ const OTHERS: &[&str] = &[
     "phase_manifest.json",
     "client_and_kernel.json",
     "client_events.csv",
+    MANIFEST,
     MLFLOW,
     PLOTS,
 ];
@@ -120,7 +122,7 @@ const OTHERS: &[&str] = &[
 const PLOTS: &str = ".aiperf-plot-config.yaml";
 /// Written before the run's own files, if it is logged to MLflow.
 pub(crate) const MLFLOW: &str = "mlflow_export.json";
-const IN_PHASES: &[&str] = &["gpu_telemetry_export.json", "server_metrics_export.json"];
+const IN_PHASES: &[&str] = &["gpu_telemetry_export.json", "server_metrics_export.json", EVENTS, SUMMARY];
 const IN_AGGREGATE: &[&str] = &[
     "profile_export_aiperf_aggregate.json",
     "profile_export_aiperf_aggregate.csv",

@@ -69,6 +69,9 @@ fn line(progress: &Progress) -> String {
         "{:.1} s  {done}{planned} requests  {rate:.1}/s  {} in flight  {} errors",
         progress.elapsed_seconds, progress.requests_in_flight, progress.requests_failed
     );
+    if let Some(value) = progress.steered.as_ref().and_then(|steered| steered.value) {
+        line.push_str(&format!("  adaptive_scale at {value}"));
+    }
     for (tag, label) in SHOWN {
         if let Some(live) = progress.live.get(*tag) {
             line.push_str(&format!("  {label} p50 {:.2} p99 {:.2} ms", live.p50_ms, live.p99_ms));

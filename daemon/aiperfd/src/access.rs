@@ -35,6 +35,8 @@ pub enum Call {
     Start,
     /// `POST /v1/runs/{id}/join`
     Join,
+    /// `POST /v1/runs/{id}/steer`
+    Steer,
     /// `POST /v1/runs/{id}/stop`
     Stop,
     /// `POST /v1/runs/{id}/recover`
@@ -60,6 +62,7 @@ pub const TABLE: &[Row] = &[
     (Call::Upload, "upload an input", [Y, Y, N, N, N]),
     (Call::Start, "start", [Y, Y, N, N, N]),
     (Call::Join, "join with a process", [Y, Y, N, N, N]),
+    (Call::Steer, "steer a phase", [Y, Y, N, N, N]),
     (Call::Stop, "stop", [Y, Y, Y, N, N]),
     (Call::Recover, "recover", [Y, Y, Y, N, N]),
     (Call::Delete, "delete", [Y, Y, Y, N, N]),
@@ -95,6 +98,7 @@ pub fn route(method: &Method, path: &str) -> Option<Route> {
         ("POST", ["runs", id, "join"]) => (Call::Join, *id, ""),
         ("GET", ["runs", id, "progress"]) => (Call::Progress, *id, ""),
         ("GET", ["runs", id, "requests"]) => (Call::Requests, *id, ""),
+        ("POST", ["runs", id, "steer"]) => (Call::Steer, *id, ""),
         ("POST", ["runs", id, "stop"]) => (Call::Stop, *id, ""),
         ("POST", ["runs", id, "recover"]) => (Call::Recover, *id, ""),
         ("GET", ["runs", id, "files"]) => (Call::Files, *id, ""),
@@ -194,6 +198,7 @@ mod tests {
             ("POST", "runs/0/join"),
             ("GET", "runs/0/progress"),
             ("GET", "runs/0/requests"),
+            ("POST", "runs/0/steer"),
             ("POST", "runs/0/stop"),
             ("POST", "runs/0/recover"),
             ("GET", "runs/0/files"),

@@ -12,7 +12,7 @@ use crate::run_dirs::{new_run_id, run_number};
 use crate::runs::Runs;
 use crate::watch;
 use bytes::Bytes;
-use control::{Create, Created, Fault, Health, Problem, State, Status, Stop};
+use control::{Create, Created, Fault, Health, Problem, State, Status, Steer, Stop};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
@@ -128,7 +128,8 @@ async fn handle(runs: &Arc<Runs>, caller: Caller, route: &Route, request: Reques
         Call::Start => start(runs, id),
         Call::Join => join(runs, caller, id),
         Call::Progress => progress(runs, id),
-        Call::Requests => requests(runs, id, detail(request.uri())),
+        Call::Requests => requests(runs, id, request.uri()),
+        Call::Steer => steer(runs, id, request).await,
         Call::Stop => stop(runs, id, request).await,
         Call::Recover => recovered(runs, id).await,
         Call::Files => files(runs, id),
@@ -320,20 +321,25 @@ fn progress(runs: &Runs, id: &str) -> Answer {
     Ok(Response::new(body))
 }
 
-/// The details that are requested of each request.
-fn detail(uri: &Uri) -> Detail {
-    if uri.query() == Some("stages") { Detail::Stages } else { Detail::Numbers }
+/// Who subscribes, and the details that are requested of each request.
+fn subscription(uri: &Uri) -> (Subscriber, Detail) {
+    match uri.query() {
+        Some("steering") => (Subscriber::Steering, Detail::Stages),
+        Some("stages") => (Subscriber::Client, Detail::Stages),
+        _ => (Subscriber::Client, Detail::Numbers),
+    }
 }
 
 /// Requests as they end, in pieces; the stream ends with the run.
-fn requests(runs: &Runs, id: &str, detail: Detail) -> Answer {
+fn requests(runs: &Runs, id: &str, uri: &Uri) -> Answer {
     let run = running(runs, id)?;
     let (sender, receiver) = tokio::sync::mpsc::channel(4);
-    run.live.open(Subscriber::Client, detail);
+    let (subscriber, detail) = subscription(uri);
+    run.live.open(subscriber, detail);
     tokio::spawn(async move {
         loop {
             let last = run.progress().state.is_final();
-            for piece in run.live.take(Subscriber::Client).chunks(REQUESTS_PIECE) {
+            for piece in run.live.take(subscriber).chunks(REQUESTS_PIECE) {
                 let mut lines = Vec::new();
                 for request in piece {
                     if serde_json::to_writer(&mut lines, request).is_ok() {
@@ -354,6 +360,13 @@ fn requests(runs: &Runs, id: &str, detail: Detail) -> Answer {
         }
     });
     Ok(Response::new(StreamBody::new(ReceiverStream::new(receiver)).boxed()))
+}
+
+async fn steer(runs: &Runs, id: &str, request: Request<Incoming>) -> Answer {
+    let run = running(runs, id)?;
+    let (steer, _): (Steer, usize) = read_json(runs, request, ORDER_BYTES_MAX).await?;
+    run.steer(steer)?;
+    json(StatusCode::OK, &run.status())
 }
 
 async fn stop(runs: &Runs, id: &str, request: Request<Incoming>) -> Answer {

@@ -114,6 +114,8 @@ fn describe(
         figures: figures(&equipment.usage, equipment.loadgen.cgroup_path()),
         gpu: gpus.sources,
         streamed: Vec::new(),
+        steered: run.steered(),
+        adaptive_scale: Vec::new(),
         client: Some(run.owner.name.clone()),
         verdict: verdict::judge(&evidence),
         loss: view.loss,

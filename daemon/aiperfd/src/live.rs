@@ -22,6 +22,8 @@ pub enum Subscriber {
     Client,
     /// The publishing process.
     Publisher,
+    /// The client that steers the run.
+    Steering,
 }
 
 /// What a subscriber receives of each request.
@@ -105,6 +107,6 @@ impl EndedRequests {
     }
 }
 
-const SUBSCRIBERS: usize = 2;
+const SUBSCRIBERS: usize = 3;
 /// Requests that wait at most.
 const WAITING_MAX: usize = 10_000;

@@ -26,7 +26,7 @@ use crate::supervise::Supervisor;
 use crate::threads::lock;
 use anyhow::{Context, Result};
 use common::clock::DurationNs;
-use control::{Fault, Problem, State, Stop};
+use control::{Fault, Problem, State, Steer, Stop};
 use spec::handshake::{Order, Setup};
 use spec::{Plan, Timestamps};
 use std::collections::BTreeMap;
@@ -106,7 +106,10 @@ pub(crate) fn send(daemon: &Daemon, run: &Run, equipment: &mut Equipment<'_, Sen
     loop {
         match equipment.loadgen.receive(WATCH_INTERVAL) {
             Ok(Received::Nothing | Received::Watched { .. }) => {}
-            Ok(Received::Phase { phase, started }) => equipment.started_phases.push((phase, started)),
+            Ok(Received::Phase { phase, started }) => {
+                equipment.started_phases.push((phase, started));
+                run.note_started(phase, started);
+            }
             Ok(Received::Exceeded(counts)) => equipment.exceeded = counts,
             Ok(Received::Stopped(why)) => {
                 stopped.get_or_insert_with(|| Stopped::requested(why));
@@ -123,6 +126,12 @@ pub(crate) fn send(daemon: &Daemon, run: &Run, equipment: &mut Equipment<'_, Sen
         let now = clock::mono();
         supervisor.stop_if_broken(daemon, run, equipment, now, &mut stopped);
         supervisor.stop_if_abandoned(run, now, &mut stopped);
+        if let Some(Steer { phase, value }) = run.take_steer() {
+            let sent = clock::mono();
+            if equipment.loadgen.order(&Order::Control { phase, value }).is_ok() {
+                run.note_steered(phase, value, sent);
+            }
+        }
         let stop_request = run.stop_request();
         if stop_request != handled {
             handled = stop_request;

@@ -90,6 +90,8 @@ fn save(directory: &RunDir, run_id: &str, build: &Build, kernel_object: &str, fo
         figures: BTreeMap::new(),
         gpu: Vec::new(),
         streamed: Vec::new(),
+        steered: Vec::new(),
+        adaptive_scale: Vec::new(),
         client: Some(started.client)
             .filter(|client| !client.is_empty())
             .or_else(|| Some(format!("uid {owner}"))),

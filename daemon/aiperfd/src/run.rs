@@ -15,7 +15,8 @@ use crate::run_dirs::RunDir;
 use crate::threads::lock;
 use common::clock::{DurationNs, MonoNs};
 use common::ring::{COUNTERS, Counter};
-use control::{Create, Fault, Problem, Progress, State, Status, Stop, WatchedServer};
+use control::{Create, Fault, Problem, Progress, State, Status, Steer, Stop, WatchedServer};
+use record::Steered;
 use spec::Plan;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -40,6 +41,8 @@ pub struct Run {
     status: Mutex<Status>,
     /// The user's stop request.
     stop_request: Mutex<Option<Stop>>,
+    /// How the load of its phases is changed.
+    steering: Mutex<Steering>,
     /// The source of its progress while it is active.
     progress_source: Mutex<ProgressSource>,
     /// When a client last sent a request for it while it waited; when it ended.
@@ -86,6 +89,15 @@ pub struct Observation {
     pub(crate) joinable: Mutex<Option<Arc<Cgroup>>>,
 }
 
+/// How the load of phases is changed.
+#[derive(Debug, Default)]
+struct Steering {
+    /// What is to be done.
+    wanted: Option<Steer>,
+    /// What was done, with what phases started with.
+    done: Vec<Steered>,
+}
+
 /// The source of a run's progress while it is active.
 #[derive(Clone, Default)]
 struct ProgressSource {
@@ -127,6 +139,7 @@ impl Run {
             plan: Mutex::new(plan),
             status: Mutex::new(status),
             stop_request: Mutex::default(),
+            steering: Mutex::default(),
             progress_source: Mutex::default(),
             touched: Mutex::new(clock::mono()),
             waiting: Mutex::new(waiting),
@@ -173,6 +186,7 @@ impl Run {
             requests_in_flight: sum(Counter::InFlight),
             requests_recorded,
             live,
+            steered: lock(&self.steering).done.last().cloned(),
             notice: progress_source.notice,
             problem: status.problem,
         }
@@ -181,6 +195,66 @@ impl Run {
     /// Requests that the run be stopped.
     pub fn request_stop(&self, what: Stop) {
         *lock(&self.stop_request) = Some(what);
+    }
+
+    /// Requests that the load of a phase be changed, which the plan bounds: nothing is allocated for more.
+    ///
+    /// # Errors
+    /// When the plan does not allow it, or the run sends nothing at this moment.
+    pub fn steer(&self, steer: Steer) -> Result<(), Problem> {
+        let refuse = |why: String| Err(Problem::new(Fault::Plan, why));
+        if self.state() != State::Running {
+            return refuse(format!(
+                "run {} sends nothing at this moment, so no phase can be changed",
+                self.id
+            ));
+        }
+        let plan = lock(&self.plan);
+        let phase = usize::try_from(steer.phase).ok().and_then(|place| plan.load.phases.get(place));
+        let Some(scale) = phase.and_then(|phase| phase.adaptive_scale.as_ref()) else {
+            return refuse(format!("`phase`: phase {} of the plan does not change its load", steer.phase));
+        };
+        if let Some(value) = steer.value.filter(|value| !scale.allows(*value)) {
+            let (min, max) = (scale.min, scale.max);
+            return refuse(format!("`value`: {value} is not allowed by the plan, which has {min} to {max}"));
+        }
+        let mut steering = lock(&self.steering);
+        if steering.done.len() >= STEERED_MAX {
+            return refuse(format!("the load was changed {STEERED_MAX} times, which is the limit of a run"));
+        }
+        steering.wanted = Some(steer);
+        Ok(())
+    }
+
+    /// Takes the change of a phase that was requested last.
+    pub(crate) fn take_steer(&self) -> Option<Steer> {
+        lock(&self.steering).wanted.take()
+    }
+
+    /// Notes what the load of a phase is since this moment.
+    pub(crate) fn note_steered(&self, phase: u32, value: Option<f64>, at_ns: MonoNs) {
+        let plan = lock(&self.plan);
+        let Some(phase) = usize::try_from(phase).ok().and_then(|place| plan.load.phases.get(place)) else {
+            return;
+        };
+        lock(&self.steering).done.push(Steered { phase: phase.name.clone(), value, at_ns });
+    }
+
+    /// Notes the load with which a phase started, if it changes.
+    pub(crate) fn note_started(&self, phase: u32, at_ns: MonoNs) {
+        let least = {
+            let plan = lock(&self.plan);
+            let phase = usize::try_from(phase).ok().and_then(|place| plan.load.phases.get(place));
+            phase.and_then(|phase| phase.adaptive_scale.as_ref()).map(|scale| scale.min)
+        };
+        if least.is_some() {
+            self.note_steered(phase, least, at_ns);
+        }
+    }
+
+    /// What the load of phases was set to, in order.
+    pub(crate) fn steered(&self) -> Vec<Steered> {
+        lock(&self.steering).done.clone()
     }
 
     /// Starts it, if it waits for that: from then on it uses nothing of its user's share of waiting runs.
@@ -328,6 +402,8 @@ fn planned(plan: &Plan) -> Planned {
 
 /// How long a run continues although no client follows it.
 pub(crate) const CLIENT_PATIENCE: DurationNs = DurationNs::from_millis(3000);
+/// How often the load of a run may be changed: for hours, with the shortest windows.
+const STEERED_MAX: usize = 10_000;
 /// The index of a waiting run's share among what it holds; see `Runs::waiting`.
 const WAITS: usize = 0;
 
@@ -374,6 +450,45 @@ mod tests {
         let run = waiting(&held, state.path());
         assert_eq!(run.close(), State::Created, "it waited");
         assert!(run.leave_waiting().is_err(), "the one who removes it was first");
+    }
+
+    #[test]
+    fn a_phase_is_steered_within_its_plan() {
+        let (held, state) = (Held::default(), tempfile::tempdir().unwrap());
+        let run = waiting(&held, state.path());
+        let scale = serde_json::json!({
+            "control": "concurrency", "min": 2.0, "max": 9.0, "window_seconds": 1.0, "completed_min": 1,
+            "sustain_seconds": 1.0, "step": {"fixed_percent_step": {"percent": 25.0}}, "limits": [], "clock": "kernel",
+        });
+        let phase = spec::Phase::closed(9, 1);
+        let scaled = spec::Phase {
+            name: "scaled".to_owned(),
+            adaptive_scale: Some(serde_json::from_value(scale).unwrap()),
+            ..phase.clone()
+        };
+        lock(&run.plan).load.phases = vec![phase, scaled];
+        let refused = |phase, value| run.steer(Steer { phase, value }).unwrap_err().message;
+        assert!(refused(1, Some(3.0)).contains("sends nothing at this moment"));
+        run.enter(State::Running);
+        for (phase, value, why) in [
+            (0, 3.0, "does not change its load"),
+            (2, 3.0, "does not change its load"),
+            (1, 1.0, "is not allowed by the plan, which has 2 to 9"),
+            (1, 10.0, "is not allowed"),
+            (1, 2.5, "is not allowed"),
+        ] {
+            let found = refused(phase, Some(value));
+            assert!(found.contains(why), "{phase} {value}: {found}");
+        }
+        assert_eq!(run.take_steer(), None, "nothing was allowed");
+        run.steer(Steer { phase: 1, value: Some(9.0) }).unwrap();
+        assert_eq!(run.take_steer(), Some(Steer { phase: 1, value: Some(9.0) }));
+        assert_eq!(run.take_steer(), None, "once");
+        run.note_started(0, MonoNs(1));
+        run.note_started(1, MonoNs(2));
+        run.note_steered(1, None, MonoNs(3));
+        let steered = |value, at| Steered { phase: "scaled".to_owned(), value, at_ns: MonoNs(at) };
+        assert_eq!(run.steered(), [steered(Some(2.0), 2), steered(None, 3)], "what it was, in order");
     }
 
     #[test]

@@ -12,7 +12,9 @@
 //! POST   /v1/runs/{id}/join                         -> Status    the caller's process is watched from now on
 //! GET    /v1/runs/{id}/progress             Progress, one JSON object a line until the run has ended
 //! GET    /v1/runs/{id}/requests             LiveRequest, one JSON object a line, from the first such request on;
-//!                                           with `?stages` each with the times of its stages
+//!                                           with `?stages` each with the times of its stages; with `?steering` too, in a
+//!                                           queue of its own, for the client that steers
+//! POST   /v1/runs/{id}/steer                Steer   -> Status    the load of a phase changes, within its plan
 //! POST   /v1/runs/{id}/stop                 Stop    -> Status
 //! GET    /v1/runs/{id}/files                [File]
 //! GET    /v1/runs/{id}/files/{name}         bytes
@@ -27,7 +29,7 @@ mod by_name;
 pub use by_name::ByName;
 
 use common::clock::{MonoNs, RealNs};
-use record::{Finding, Standing};
+use record::{Finding, Standing, Steered};
 use serde::{Deserialize, Serialize};
 use spec::Plan;
 use std::collections::BTreeMap;
@@ -102,6 +104,15 @@ pub enum Stop {
     Now,
 }
 
+/// Body of `POST /v1/runs/{id}/steer`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Steer {
+    /// The phase's place in the plan, which has its bounds.
+    pub phase: u32,
+    /// The value of what the phase changes; none ends the phase.
+    pub value: Option<f64>,
+}
+
 /// The status of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
@@ -171,6 +182,9 @@ pub struct Progress {
     pub requests_recorded: u64,
     /// Live percentiles by metric tag, in milliseconds, of the requests recorded so far.
     pub live: BTreeMap<String, LivePercentiles>,
+    /// What the load of a phase was last set to, if a phase changes its load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steered: Option<Steered>,
     /// A warning that the user should see at once, shown once.
     pub notice: Option<String>,
     /// Why it failed, in the last line of a run that did.

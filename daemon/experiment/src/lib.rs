@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! path.rs     where in a configuration a value is set
+//! adaptive_scale/  what a phase that scales itself does next, from its windows so far
 //! design/     points that fill a space
 //! search/     which load to try next, from what the loads before gave
 //! sweep.rs    the sweep of a configuration ──▶ variations, each with its values, label and directory
@@ -11,6 +12,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod adaptive_scale;
 pub mod design;
 pub mod path;
 pub mod search;

@@ -285,6 +285,8 @@ fn run(config: &Config, summary: &Value, measured: &[String]) -> Run {
         figures: BTreeMap::new(),
         gpu: Vec::new(),
         streamed: Vec::new(),
+        steered: Vec::new(),
+        adaptive_scale: Vec::new(),
         client: None,
         verdict: Verdict::from_reasons(vec![reason]),
     }

@@ -62,6 +62,12 @@ pub struct Run {
     /// Exporters that received the run while it was active, and what was dropped.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub streamed: Vec<Streamed>,
+    /// What the load of phases was set to while they went on, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steered: Vec<Steered>,
+    /// How each phase that changed its own load ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adaptive_scale: Vec<Scaled>,
     /// The client that created the run, from the control socket's peer credentials.
     pub client: Option<String>,
     /// Whether the numbers may be used.
@@ -91,6 +97,46 @@ pub struct GpuSource {
     pub calls: u64,
     /// How long these took together.
     pub call_seconds: f64,
+}
+
+/// A value that the load of a phase was set to while it went on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Steered {
+    /// The phase's name.
+    pub phase: String,
+    /// The value of what the phase changes; none when the phase was ended.
+    pub value: Option<f64>,
+    /// When the load generator was sent it, on the monotonic clock: its workers follow together, 20 ms later.
+    pub at_ns: MonoNs,
+}
+
+/// How a phase that changed its own load ended.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Scaled {
+    /// The phase's name.
+    pub phase: String,
+    /// What it changed: `concurrency`, `prefill_concurrency`, `request_rate` or `users`.
+    pub control: String,
+    /// `completed`, `incomplete` or `failed`.
+    pub status: String,
+    /// Why it ended.
+    pub reason: String,
+    /// The value that was held, if one was.
+    pub sustained: Option<f64>,
+    /// Windows in which it was held.
+    pub sustain_windows: u32,
+    /// Of these, those that kept every limit.
+    pub sustain_passed: u32,
+    /// The last value that kept every limit.
+    pub last_passing: Option<f64>,
+    /// The first value that did not.
+    pub first_failing: Option<f64>,
+    /// Windows that were assessed.
+    pub windows: u32,
+    /// Of these, those that say nothing of the server, because this client was late or did not see every request.
+    pub void_windows: u32,
+    /// Windows whose limits were judged by the kernel's time of every request.
+    pub kernel_windows: u32,
 }
 
 /// An exporter that received a run while it was active.

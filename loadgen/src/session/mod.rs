@@ -14,7 +14,8 @@ use crate::confine::{self, Confinement};
 use crate::orders::{Orders, Reporter};
 use crate::ring::socket;
 use crate::secrets::Secrets;
-use crate::worker::{DRAIN, GO, STOP};
+use crate::steering::Controls;
+use crate::worker::{DRAIN, GO, LOOK_AROUND, STOP};
 use given::Given;
 use inputs::Inputs;
 use ready::{Ready, prepare};
@@ -112,6 +113,7 @@ fn send(
     // Kept until the end: while it lives the kernel stamps packets.
     let _stamping = stamping(setup)?;
     let stop_request = Arc::new(AtomicU8::new(GO));
+    let controls = Arc::new(Controls::of(&setup.plan.load.phases));
     let threshold = threshold(&setup.plan);
     let inputs_json =
         given.inputs_json.try_clone().map_err(|error| Failure::Load("write `inputs.json`", error))?;
@@ -122,8 +124,13 @@ fn send(
         hot: setup.cpus.iter().flatten().copied().collect(),
         stop_request: Arc::clone(&stop_request),
     };
-    let shared =
-        threads::Shared { stop_request: &stop_request, threshold: threshold.as_ref(), secrets, exceeded };
+    let shared = threads::Shared {
+        stop_request: &stop_request,
+        controls: &controls,
+        threshold: threshold.as_ref(),
+        secrets,
+        exceeded,
+    };
     let run_threads = RunThreads::start(setup, given, ready, &shared)?;
     if let (Err(why), Report::Prepared { unconfined, .. }) = (confine::close_rings(), &mut prepared) {
         unconfined.push(format!("io_uring: {why}"));
@@ -133,11 +140,12 @@ fn send(
         match orders.receive().map_err(|error| Failure::Load("read the daemon's orders", error))? {
             Some((Order::Start { at_ns }, _)) => break at_ns,
             Some((Order::Setup(_), _)) => {}
+            Some((Order::Control { phase, value }, _)) => controls.set(phase, value, clock::mono()),
             // Stopped before it started, or the daemon is gone.
             Some((Order::Drain | Order::Stop, _)) | None => std::process::exit(0),
         }
     };
-    spawn("orders".to_owned(), move || obey(orders, stop_request))?;
+    spawn("orders".to_owned(), move || obey(orders, stop_request, controls))?;
     let inputs = spawn("inputs".to_owned(), move || inputs.write(&inputs_json))?;
     let threads = run_threads.run_phases(begin, &setup.plan.load.phases, reporter);
     for thread in threads {
@@ -200,14 +208,18 @@ fn report_exceeded(reporter: &mut Reporter, exceeded: &Exceeded) {
     }
 }
 
-/// Passes the user's stop request on, on a thread of its own; without a daemon there is no client to send for.
-fn obey(mut orders: Orders, stop_request: Arc<AtomicU8>) {
+/// Passes the user's stop request and the values of phases on, on a thread of its own; without a daemon there is no client to send for.
+fn obey(mut orders: Orders, stop_request: Arc<AtomicU8>, controls: Arc<Controls>) {
     loop {
         match orders.receive() {
             Ok(Some((Order::Drain, _))) => {
                 stop_request.store(DRAIN.max(stop_request.load(Ordering::Relaxed)), Ordering::Relaxed)
             }
             Ok(Some((Order::Stop, _))) => stop_request.store(STOP, Ordering::Relaxed),
+            // By then every worker has seen it.
+            Ok(Some((Order::Control { phase, value }, _))) => {
+                controls.set(phase, value, clock::mono() + LOOK_AROUND);
+            }
             Ok(Some(_)) => {}
             Ok(None) | Err(_) => std::process::exit(1),
         }

@@ -142,9 +142,8 @@ fn check_times(conversations: &dyn Conversations) -> Result<(), String> {
 
 /// Every worker must have a place for a session, or its share of the requests would wait for ever.
 fn check_places(plan: &Plan, workers: usize) -> Result<(), Failure> {
-    let limits = plan.load.phases.iter();
-    let limits = limits.flat_map(|phase| [phase.concurrency, phase.prefill_concurrency, phase.users]);
-    match limits.flatten().find(|limit| (*limit as usize) < workers) {
+    let mut limits = plan.load.phases.iter().filter_map(spec::Phase::fewest_at_once);
+    match limits.find(|limit| (*limit as usize) < workers) {
         Some(limit) => Err(Failure::Plan(format!(
             "{workers} workers can't share {limit} sessions at once: name fewer --cpus, or set a higher limit"
         ))),

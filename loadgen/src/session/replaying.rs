@@ -31,7 +31,7 @@ pub(super) fn replay(
     }
     let stop_request = Arc::new(AtomicU8::new(GO));
     let obeyed = Arc::clone(&stop_request);
-    spawn("orders".to_owned(), move || obey(orders, obeyed))?;
+    spawn("orders".to_owned(), move || obey(orders, obeyed, Arc::default()))?;
     reporter.send(&prepared(&ready, confinement));
     let exceeded = Arc::<Exceeded>::default();
     let parser =

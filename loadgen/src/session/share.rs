@@ -4,6 +4,7 @@ use super::Failure;
 use crate::ramp;
 use crate::schedule::{Limits, Schedule};
 use crate::shape::{self, Share, Starts};
+use crate::steering::Steering;
 use crate::worker::Phase;
 use common::clock::DurationNs;
 use spec::{Input, Plan};
@@ -52,23 +53,27 @@ pub(super) fn of_worker(
     trace: &Arc<[DurationNs]>,
     worker: usize,
     workers: usize,
+    steering: Option<Steering>,
 ) -> Result<Phase, Failure> {
     let name = &phase.shape;
     let shape = shape::of(name).ok_or_else(|| Failure::Plan(format!("there is no load shape `{name}`")))?;
     let limits = limits(phase, seed, worker, workers);
-    let starts = (shape.starts)(phase, seed, trace);
+    let starts = (shape.starts)(&phase.at_start(), seed, trace);
     let counts_anew = matches!(starts, Starts::Sessions(_) | Starts::Users(_));
     let share = (u32::try_from(worker).unwrap_or(0), u32::try_from(workers).unwrap_or(1));
     Ok(Phase {
-        schedule: Box::new(move |begin, held| match starts {
-            Starts::Places => Schedule::places(begin, &limits, held),
-            Starts::Requests(arrivals) => {
-                Schedule::requests(Share::new(arrivals, worker, workers), begin, &limits, held)
-            }
-            Starts::Sessions(arrivals) => {
-                Schedule::sessions(Share::new(arrivals, worker, workers), begin, &limits, held)
-            }
-            Starts::Users(users) => Schedule::users(&users, share, begin, &limits, held),
+        schedule: Box::new(move |begin, held| {
+            let schedule = match starts {
+                Starts::Places => Schedule::places(begin, &limits, held),
+                Starts::Requests(arrivals) => {
+                    Schedule::requests(Share::new(arrivals, worker, workers), begin, &limits, held)
+                }
+                Starts::Sessions(arrivals) => {
+                    Schedule::sessions(Share::new(arrivals, worker, workers), begin, &limits, held)
+                }
+                Starts::Users(users) => Schedule::users(&users, share, begin, &limits, held),
+            };
+            schedule.steered(steering)
         }),
         is_seamless: phase.is_seamless,
         is_warmup: phase.is_warmup,

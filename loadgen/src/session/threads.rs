@@ -13,6 +13,7 @@ use crate::ring::shared::{Gauge, Producer};
 use crate::ring::uring::SocketStamps;
 use crate::secrets::Secrets;
 use crate::shape::{self, Starts, Users};
+use crate::steering::Controls;
 use crate::worker::{self, Assignment, Threshold};
 use common::clock::{DurationNs, MonoNs};
 use spec::Plan;
@@ -37,6 +38,8 @@ pub(super) struct RunThreads {
 pub(super) struct Shared<'a> {
     /// The user's stop request.
     pub(super) stop_request: &'a Arc<AtomicU8>,
+    /// What changes the load of phases.
+    pub(super) controls: &'a Arc<Controls>,
     /// How many requests may fail.
     pub(super) threshold: Option<&'a Arc<Threshold>>,
     /// What is never passed on.
@@ -127,11 +130,9 @@ impl RunThreads {
         })?;
         let (begin_in, begin_out) = mpsc::channel();
         self.starts.push(begin_in);
-        let phases = plan.load.phases.iter();
-        let phases = phases.map(|phase| of_worker(phase, plan.random_seed, &ready.trace, number, workers));
         let assignment = Assignment {
-            worker: u32::try_from(number).unwrap_or(u32::MAX),
-            phases: phases.collect::<Result<Vec<_>, _>>()?,
+            worker: narrow(number),
+            phases: phases(plan, &ready.trace, number, workers, shared.controls)?,
             ready: senders.ready,
             begin: begin_out,
             ended: senders.ended,
@@ -225,11 +226,31 @@ pub(super) fn threshold(plan: &Plan) -> Option<Arc<Threshold>> {
 fn users(plan: &Plan) -> Option<Users> {
     let phases = plan.load.phases.iter();
     phases.filter(|phase| !phase.is_warmup).find_map(|phase| {
-        match (shape::of(&phase.shape)?.starts)(phase, 0, &Arc::from([])) {
+        match (shape::of(&phase.shape)?.starts)(&phase.at_start(), 0, &Arc::from([])) {
             Starts::Users(users) => Some(users),
             Starts::Places | Starts::Requests(_) | Starts::Sessions(_) => None,
         }
     })
+}
+
+/// A worker's share of each phase.
+fn phases(
+    plan: &Plan,
+    trace: &Arc<[DurationNs]>,
+    number: usize,
+    workers: usize,
+    controls: &Arc<Controls>,
+) -> Result<Vec<worker::Phase>, Failure> {
+    let of = |(place, phase): (usize, &spec::Phase)| {
+        let steering = controls.steering(place, narrow(number), narrow(workers));
+        of_worker(phase, plan.random_seed, trace, number, workers, steering)
+    };
+    plan.load.phases.iter().enumerate().map(of).collect()
+}
+
+/// A number of workers.
+fn narrow(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// Pins this thread, and has the kernel wake it on time: timers of ordinary threads may fire 50 µs late.

@@ -33,7 +33,7 @@ pub(super) fn observe(
     // A spool that is read again grows no more.
     let over = Arc::new(AtomicU8::new(if setup.replay { DRAIN } else { GO }));
     let stop_request = Arc::clone(&over);
-    spawn("orders".to_owned(), move || obey(orders, stop_request))?;
+    spawn("orders".to_owned(), move || obey(orders, stop_request, Arc::default()))?;
     let unconfined = confinement.missing().to_vec();
     reporter.send(&Report::Prepared { entries: 0, replays: false, notices: Vec::new(), unconfined });
     let spool = (spool, gauge);

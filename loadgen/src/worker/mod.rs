@@ -31,6 +31,7 @@ mod tests;
 mod threshold;
 mod turns;
 
+pub use pacer::LOOK_AROUND;
 pub use threshold::Threshold;
 
 use crate::bounds::Exceeded;

@@ -428,8 +428,8 @@ fn share_of(seed: u64, session: u64, turn: u32) -> f64 {
     (crate::prompt::mixed(of_turn, session) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-/// The longest interval at which the loop checks the user's stop request.
-const LOOK_AROUND: DurationNs = DurationNs::from_millis(20);
+/// The longest interval at which the loop checks the user's stop request, and the values of phases.
+pub const LOOK_AROUND: DurationNs = DurationNs::from_millis(20);
 /// How long the loop waits for the composer.
 const STARVED_WAIT: DurationNs = DurationNs(50_000);
 

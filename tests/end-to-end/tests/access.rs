@@ -22,6 +22,7 @@ const CALLS: &[(&str, &str, &str)] = &[
     ("PUT", "/inputs/authorities", "x"),
     ("POST", "/start", ""),
     ("POST", "/join", ""),
+    ("POST", "/steer", "{\"phase\":0,\"value\":null}"),
     ("POST", "/stop", "\"now\""),
     ("POST", "/recover", ""),
     ("DELETE", "", ""),

@@ -74,7 +74,10 @@ fn every_combination_is_measured_once() {
     }
     let page = || fs::read_to_string(folder.path().join("report.html")).unwrap();
     let first = page();
-    assert!(first.contains("Throughput and latency") && first.contains("concurrency=2 requests=5"), "{first}");
+    assert!(
+        first.contains("Throughput and latency") && first.contains("concurrency=2 requests=5"),
+        "{first}"
+    );
     // Again: everything is there.
     sweep(&server.url(), folder.path(), flags).end().ended_with(0);
     assert_eq!(server.received(), 16, "nothing is measured twice");

@@ -3,6 +3,7 @@
 use super::recipe::{self, Asked};
 use super::{Args, Command, ProfileArgs, Swept, lists, short_help, unsupported, words};
 use crate::config::{BYTES_MAX, Config, Document, Setting, Target};
+use crate::plan::adaptive;
 use crate::plan::fault::FIELDS;
 use crate::terminal::named;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -49,18 +50,29 @@ pub(crate) fn parse(words: &[OsString]) -> Result<Args, Unparsed> {
             .map_err(Unparsed::Refused)
             .and_then(|()| asked_of(words, profile, asked, file));
     }
-    let idle =
-        ["search-sla", "search-clock", "stopping-scope"].into_iter().find_map(|flag| profile.given.get(flag));
-    if let Some(flag) = idle.filter(|_| is_single) {
-        let why = "is of a sweep or a search; --goodput judges the requests of one run";
-        return Err(Unparsed::Refused(format!("{flag} {why}")));
+    let idle = |flags: &[&str], of: &ProfileArgs| match flags.iter().find_map(|flag| of.given.get(*flag)) {
+        Some(flag) => Err(Unparsed::Refused(format!(
+            "{flag} is of a sweep or a search; --goodput judges the requests of one run"
+        ))),
+        None => Ok(()),
+    };
+    if is_single {
+        idle(&["search-sla", "stopping-scope"], profile)?;
     }
     match (of_file, lists.sweep) {
         (Some(_), Some(_)) => {
             let why = "it has a sweep, and so has the command line: give one of them";
             Err(file.map_or_else(|| Unparsed::Refused(why.to_owned()), |file| file.refused(why.to_owned())))
         }
-        (None, None) => Base { words: words.to_vec(), file, is_of_file: false }.args(words, None),
+        (None, None) => {
+            let args = Base { words: words.to_vec(), file, is_of_file: false }.args(words, None)?;
+            if let Command::Profile(profile) = &args.command
+                && !adaptive::is_of(profile)
+            {
+                idle(&[adaptive::CLOCK], profile)?;
+            }
+            Ok(args)
+        }
         (Some(sweep), None) => {
             let base = Base { words: with_usual_length(words, profile, &sweep), file, is_of_file: true };
             let Some(file) = &base.file else { return Ok(args) };
@@ -243,6 +255,10 @@ fn swept(
         return Err(Unparsed::Refused("a sweep without variations".to_owned()));
     };
     let first = first.clone();
+    if sweep.search().is_some() && runs.iter().any(|(_, args)| adaptive::is_of(args)) {
+        let why = "a search cannot have phases with adaptive_scale, each of which is a search: leave one of them out";
+        return Err(Unparsed::Refused(why.to_owned()));
+    }
     let limits = limits(&sweep, &first).map_err(Unparsed::Refused)?;
     let swept = Some(Swept { sweep, runs, limits, recipe, warnings, base });
     Ok(Args { command: Command::Profile(Box::new(ProfileArgs { swept, ..first })) })
@@ -271,7 +287,8 @@ fn limits(sweep: &Sweep, args: &ProfileArgs) -> Result<Vec<Limit>, String> {
             .map_err(|why| format!("--search-metric, objectives: {metric} {stat}: {why}"))?;
     }
     if limits.is_empty() {
-        let idle = ["search-clock", "stopping-scope"].into_iter().find_map(|flag| args.given.get(flag));
+        let clock = Some(adaptive::CLOCK).filter(|_| !adaptive::is_of(args));
+        let idle = clock.into_iter().chain(["stopping-scope"]).find_map(|flag| args.given.get(flag));
         if let Some(flag) = idle {
             return Err(format!("{flag} has no effect without a limit (--search-sla)"));
         }

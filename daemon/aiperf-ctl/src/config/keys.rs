@@ -233,19 +233,6 @@ pub(super) const KEYS: &[(&str, Meaning)] = &[
 
 /// Keys of a phase that only AIPerf has, with its defaults, which are accepted.
 pub(super) const PHASE_KEYS: &[(&str, &[&str], &str)] = &[
-    ("adaptive_scale", &["false", "{\"enabled\":false}"], ADAPTIVE),
-    ("adaptive_sustain_duration", &[], ADAPTIVE),
-    ("adaptive_assessment_period", &[], ADAPTIVE),
-    ("adaptive_min_completed_requests", &["1"], ADAPTIVE),
-    ("adaptive_control_variable", &["\"concurrency\""], ADAPTIVE),
-    ("adaptive_control_min", &["1", "1.0"], ADAPTIVE),
-    ("adaptive_control_max", &[], ADAPTIVE),
-    ("adaptive_scale_strategy_type", &["\"ramp_until_fail\""], ADAPTIVE),
-    ("adaptive_scale_step_policy", &["\"sla_margin\""], ADAPTIVE),
-    ("adaptive_scale_base_step", &["10"], ADAPTIVE),
-    ("adaptive_scale_max_step_multiplier", &["4"], ADAPTIVE),
-    ("adaptive_scale_step_percent", &["25", "25.0"], ADAPTIVE),
-    ("sla", &["[]"], ADAPTIVE),
     ("timing_mode", &["\"request_rate\"", "\"fixed_schedule\"", "\"user_centric_rate\""], AGENTIC),
     ("trajectory_start_min_ratio", &["0.25"], AGENTIC),
     ("trajectory_start_max_ratio", &["0.75"], AGENTIC),
@@ -254,5 +241,3 @@ pub(super) const PHASE_KEYS: &[(&str, &[&str], &str)] = &[
     ("agentic_cache_warmup_duration", &[], AGENTIC),
     ("agentic_warmup_grace_period", &[], AGENTIC),
 ];
-
-const ADAPTIVE: &str = "a load that adapts to the server is not supported";

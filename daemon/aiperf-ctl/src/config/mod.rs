@@ -14,6 +14,7 @@ mod templates;
 pub(crate) mod user_files;
 
 use crate::args::ProfileArgs;
+use crate::plan::adaptive::CLOCK;
 use crate::plan::distribution::distribution;
 use crate::plan::fault::FIELDS;
 use crate::plan::phases::duration;
@@ -332,8 +333,8 @@ fn of_run(run: &Map<String, Value>) -> Result<Config, String> {
     };
     for (flag, values) in given {
         let is_known = |known: &clap::Arg| known.get_long() == Some(flag.as_str());
-        let is_stored =
-            !crate::args::NOT_STORED.contains(&flag.as_str()) && command.get_arguments().any(is_known);
+        let is_of_run = flag == CLOCK || !crate::args::NOT_STORED.contains(&flag.as_str());
+        let is_stored = is_of_run && command.get_arguments().any(is_known);
         if !flag.starts_with("config.") && !is_stored {
             return Err(format!("`plan.given.{flag}` is no setting of a run in this version"));
         }
@@ -1043,8 +1044,9 @@ mod tests {
              {\"concurrency\":3,\"name\":\"profiling\",\"kind\":\"profiling\"}]",
         );
         check(
-            "phases: {type: poisson, rate: 2, rateRamp: 30s, adaptiveScale: false, sla: []}",
-            "Phases=[{\"type\":\"poisson\",\"rate\":2,\"rate_ramp\":\"30s\",\"name\":\"profiling\"}]",
+            "phases: {type: poisson, rate: 2, rateRamp: 30s, adaptiveScale: {controlMax: 9}, burstPhaseStarts: false}",
+            "Phases=[{\"type\":\"poisson\",\"rate\":2,\"rate_ramp\":\"30s\",\"adaptive_scale\":{\"control_max\":9},\
+             \"name\":\"profiling\"}]",
         );
         check(
             "phases:\n  cold: {kind: warmup, requests: 3}\n  steady: {kind: profiling, requests: 9}\n",
@@ -1055,7 +1057,7 @@ mod tests {
             read("phases: [{name: profiling, type: poisson, rate: 2, gracePeriod: 3}]", |_| None).unwrap();
         let keys = [("request-rate", "phases[0].rate"), ("benchmark-grace-period", "phases[0].gracePeriod")];
         assert_eq!(config.phase_keys, keys.map(|(flag, key)| (flag, key.to_owned())), "as written");
-        check_refused("phases: [{adaptiveScale: true}]", "`phases[0].adaptiveScale` is not supported");
+        check_refused("phases: [{burstPhaseStarts: true}]", "`phases[0].burstPhaseStarts` is not supported");
         check_refused("warmup: {requests: 1}", "`warmup` needs `profiling`");
         check_refused("warmup: {requests: 1}\nphases: []", "`warmup` contradicts `phases`");
     }

@@ -10,6 +10,7 @@
 //!
 //! Once a run has started, an observer that fails costs a warning, not the run.
 
+pub(crate) mod adaptive_scale;
 mod gpu_exporters;
 mod limits;
 pub(crate) mod network_latency;
@@ -26,7 +27,7 @@ use crate::report::{Reported, read_run};
 use crate::server_calls::ServerCalls;
 use anyhow::Result;
 use control::Progress;
-use record::{Run as Description, Streamed};
+use record::{Run as Description, Scaled, Streamed};
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
@@ -41,6 +42,7 @@ const OBSERVERS: &[for<'a> fn(Setup<'a>) -> Checked<'a>] = &[
     gpu_exporters::check,
     network_latency::check,
     limits::check,
+    adaptive_scale::check,
 ];
 
 /// What observers are made from.
@@ -88,6 +90,11 @@ trait Observer {
 
     /// Where it exported the run to, after [`Self::finish`]: part of the run's description.
     fn streamed(&mut self) -> Vec<Streamed> {
+        Vec::new()
+    }
+
+    /// How each phase that changed its own load ended, after [`Self::finish`]: part of the run's description.
+    fn scaled(&mut self) -> Vec<Scaled> {
         Vec::new()
     }
 
@@ -172,7 +179,9 @@ impl<'a> Observers<'a> {
     /// When the run's description cannot be changed.
     pub(crate) fn finish(&mut self, directory: &Path) -> Result<()> {
         self.0.iter_mut().for_each(|observer| observer.finish());
-        note(self.0.iter_mut().flat_map(|observer| observer.streamed()).collect(), directory)
+        let streamed = self.0.iter_mut().flat_map(|observer| observer.streamed()).collect::<Vec<_>>();
+        let scaled = self.0.iter_mut().flat_map(|observer| observer.scaled()).collect::<Vec<_>>();
+        note(streamed, scaled, directory)
     }
 
     /// Stops, when there is no run to store anything with.
@@ -195,12 +204,12 @@ impl Drop for Observers<'_> {
     }
 }
 
-/// Stores in the run's description where it was exported to.
-fn note(streamed: Vec<Streamed>, directory: &Path) -> Result<()> {
-    if streamed.is_empty() {
+/// Stores in the run's description where it was exported to, and how phases that changed their own load ended.
+fn note(streamed: Vec<Streamed>, adaptive_scale: Vec<Scaled>, directory: &Path) -> Result<()> {
+    if streamed.is_empty() && adaptive_scale.is_empty() {
         return Ok(());
     }
-    let run = Description { streamed, ..read_run(directory)? };
+    let run = Description { streamed, adaptive_scale, ..read_run(directory)? };
     let mut file = Folder::open(directory)?.create("run.json")?;
     serde_json::to_writer_pretty(&mut file, &run)?;
     file.finish()?;

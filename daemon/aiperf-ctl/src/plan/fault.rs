@@ -107,6 +107,15 @@ pub(crate) const FIELDS: &[(&str, &str, &str, &str)] = &[
     ("grace_period_seconds", "grace_period", "benchmark-grace-period", "warmup-grace-period"),
     ("cancellation.rate_percent", "cancellation", "request-cancellation-rate", ""),
     ("cancellation.delay_seconds", "cancellation", "request-cancellation-delay", ""),
+    ("is_seamless", "seamless", "", ""),
+    ("adaptive_scale.completed_min", "adaptive_min_completed_requests", "", ""),
+    ("adaptive_scale.control", "adaptive_control_variable", "", ""),
+    ("adaptive_scale.limits", "sla", "", ""),
+    ("adaptive_scale.max", "adaptive_control_max", "", ""),
+    ("adaptive_scale.min", "adaptive_control_min", "", ""),
+    ("adaptive_scale.step", "adaptive_scale_step_policy", "", ""),
+    ("adaptive_scale.sustain_seconds", "adaptive_sustain_duration", "", ""),
+    ("adaptive_scale.window_seconds", "adaptive_assessment_period", "", ""),
 ];
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::fault::FIELDS;
 use super::phases::{self, Cancelled, Described, Series};
-use super::{Planned, Refusal, refuse};
+use super::{Planned, Refusal, adaptive, refuse};
 use crate::args::{CacheArg, ProfileArgs, WarmupArgs};
 use spec::{CacheBust, ConnectionReuse, Curve, FixedSchedule, Load, Phase, Ramp, Sampling, Shape};
 use std::path::PathBuf;
@@ -27,7 +27,9 @@ pub(super) fn load(args: &ProfileArgs) -> Planned<(Load, Vec<SeriesFile>)> {
         let name = described.name.as_deref().unwrap_or("profiling");
         described.phase().map_err(|why| Refusal(format!("phase `{name}`: {why}")))
     };
-    let phases = described.iter().map(phase).collect::<Planned<Vec<_>>>()?;
+    let mut phases = described.iter().map(phase).collect::<Planned<Vec<_>>>()?;
+    let clock = adaptive::clock(args);
+    phases.iter_mut().filter_map(|phase| phase.adaptive_scale.as_mut()).for_each(|scale| scale.clock = clock);
     let series = described.iter().enumerate().filter_map(|(phase, described)| {
         let path = described.rate_series.as_ref()?.path.clone()?;
         Some(SeriesFile { phase: phase + usize::from(args.endpoint.cache == CacheArg::Warm), path })

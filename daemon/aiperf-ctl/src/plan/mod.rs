@@ -1,6 +1,7 @@
 //! Converts arguments to a plan: checked once, with every default filled in. Uses no socket or network, and reads no file other
 //! than the system prompt's.
 
+pub(crate) mod adaptive;
 pub(crate) mod distribution;
 mod effect;
 mod endpoint;
@@ -113,7 +114,7 @@ fn planned(args: &ProfileArgs, command_line: &[String]) -> Planned<Checked> {
         command_line: redacted(command_line),
         watch: None,
         gpu: gpu::gpu(&args.telemetry, &endpoint.urls)?,
-        given: args.stored.clone(),
+        given: adaptive::stored(args, &load),
         observers: observers.shown(),
         preparation: preparation.shown(),
         endpoint,
@@ -122,6 +123,7 @@ fn planned(args: &ProfileArgs, command_line: &[String]) -> Planned<Checked> {
     // What a file of rates completes is checked again once it is read.
     let checked = if series.is_empty() { plan.check() } else { plan.load.check() };
     checked.map_err(|fault| fault::refusal(args, &plan.load.phases, &fault))?;
+    adaptive::check_limits(&plan)?;
     let profile = Profile {
         plan,
         secret_headers,

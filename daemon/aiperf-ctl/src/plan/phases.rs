@@ -1,7 +1,8 @@
 //! A phase as the user describes it, in AIPerf's terms: flags, `--phases` and configuration files all make this form, and this
 //! makes the phases of the plan. Whether they are sound is checked once, by `common/spec/src/check.rs`.
 
-use super::{Planned, refuse};
+use super::adaptive::{self, Scaled};
+use super::{Planned, Refusal, refuse};
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -54,6 +55,9 @@ pub(super) struct Described {
     pub(super) end_offset: Option<u64>,
     #[serde(deserialize_with = "lenient")]
     pub(super) failed_request_threshold: Option<f64>,
+    /// How it changes its own load.
+    #[serde(skip)]
+    pub(super) scaled: Option<Scaled>,
 }
 
 /// The rate over time: a file, or its points.
@@ -82,9 +86,11 @@ pub(super) fn listed(json: &str) -> Planned<Vec<Described>> {
     let Ok(Value::Array(items)) = serde_json::from_str(json) else {
         return refuse("--phases is not a list of phases");
     };
-    let phase = |(place, item): (usize, Value)| {
+    let phase = |(place, mut item): (usize, Value)| {
         let name = item.get("name").and_then(Value::as_str).map_or_else(|| place.to_string(), str::to_owned);
-        serde_json::from_value(item.clone()).or_else(|error| {
+        let scaled = item.as_object_mut().map_or(Ok(None), adaptive::taken);
+        let scaled = scaled.map_err(|why| Refusal(format!("phase `{name}`: {why}")))?;
+        let described = serde_json::from_value::<Described>(item.clone()).or_else(|error| {
             // The field is what fails alone as well.
             let fields = item.as_object().into_iter().flatten();
             let mut wrong = fields.filter_map(|(key, value)| {
@@ -93,7 +99,8 @@ pub(super) fn listed(json: &str) -> Planned<Vec<Described>> {
                 Some(format!("phase `{name}`: `{key}`: {error}"))
             });
             refuse(wrong.next().unwrap_or_else(|| format!("phase `{name}`: {error}")))
-        })
+        })?;
+        Ok(Described { scaled, ..described })
     };
     items.into_iter().enumerate().map(phase).collect()
 }
@@ -125,6 +132,7 @@ impl Described {
             start_offset: self.start_offset.or(below.start_offset),
             end_offset: self.end_offset.or(below.end_offset),
             failed_request_threshold: self.failed_request_threshold.or(below.failed_request_threshold),
+            scaled: self.scaled.or(below.scaled),
         }
     }
 
@@ -159,7 +167,8 @@ impl Described {
         let name =
             self.name.clone().unwrap_or_else(|| if is_warmup { "warmup" } else { "profiling" }.to_owned());
         let series = self.rate_series.clone().unwrap_or_default();
-        Ok(Phase {
+        let scaled = self.scaled.as_ref().map(|scaled| scaled.of(self)).transpose()?;
+        let phase = Phase {
             is_warmup,
             request_rate: self.rate,
             arrival_smoothness: self.smoothness,
@@ -180,7 +189,8 @@ impl Described {
                 delay_seconds: cancelled.delay.unwrap_or(0.0),
             }),
             ..Phase::new(&name, shape)
-        })
+        };
+        Ok(adaptive::with_greatest(phase, scaled))
     }
 
     /// How long requests in flight are waited for after the duration, as in AIPerf: those of a warm-up until they have
@@ -195,7 +205,9 @@ impl Described {
 }
 
 /// A number or a boolean, also as text, which is what a variable of the environment is.
-fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Option<T>, D::Error> {
+pub(super) fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    from: D,
+) -> Result<Option<T>, D::Error> {
     let value = match Value::deserialize(from)? {
         Value::String(text) => read(text.trim()),
         // 8.0 of a count.
@@ -216,7 +228,7 @@ fn read(text: &str) -> Value {
 }
 
 /// Seconds as a number, or with a unit.
-fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+pub(super) fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
     let value = Value::deserialize(from)?;
     if value.is_null() {
         return Ok(None);

@@ -11,9 +11,7 @@ pub(super) fn workers(
     cores: u32,
     warnings: &mut Vec<String>,
 ) -> Planned<Workers> {
-    let limits = load.phases.iter();
-    let limits = limits.flat_map(|phase| [phase.concurrency, phase.prefill_concurrency, phase.users]);
-    let fewest = limits.flatten().min().unwrap_or(u32::MAX);
+    let fewest = load.phases.iter().filter_map(spec::Phase::fewest_at_once).min().unwrap_or(u32::MAX);
     let cpus = args.cpus.as_deref().map_or_else(|| Ok(Vec::new()), cpus)?;
     if cpus.len() > fewest as usize {
         return refuse(format!(

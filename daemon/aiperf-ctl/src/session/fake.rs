@@ -158,6 +158,8 @@ fn run() -> Run {
         figures: BTreeMap::new(),
         gpu: Vec::new(),
         streamed: Vec::new(),
+        steered: Vec::new(),
+        adaptive_scale: Vec::new(),
         client: None,
         verdict: Verdict::from_reasons(Vec::new()),
     }

@@ -260,18 +260,18 @@ mod tests {
         });
         // A request takes a second; a pass is 100 requests, and ramp and drain together take a tenth of a run.
         let finished = finish(block, |probe| {
-            let (rate, requests) = (probe.values[0], 100 * u64::from(probe.length));
+            let (rate, requests) = (probe.values[0], 100 * probe.length);
             let Outcome::Measured(mut measured) = loaded(rate, rate, 1.0, 0.01) else { panic!("measured") };
-            let issue_seconds = 0.9 * requests as f64 / rate;
+            let issue_seconds = 0.9 * f64::from(requests) / rate;
             measured.load = measured.load.map(|load| Load { issue_seconds, ..load });
-            measured.requests = requests;
+            measured.requests = u64::from(requests);
             Outcome::Measured(measured)
         });
         assert_eq!(finished.reason, "mlperf_endpoints_points_measured");
         let mut last = std::collections::BTreeMap::new();
         for trial in &finished.trials {
             last.insert(
-                trial.probe.values[0] as u32,
+                whole(trial.probe.values[0]),
                 f64::from(trial.probe.length) * 90.0 / trial.probe.values[0],
             );
         }

@@ -62,7 +62,7 @@ fn line_of(figures: &Figures) -> String {
 fn note_of(Note { topic, text }: &Note, width: usize) -> String {
     let lines = || wrap(text, width.saturating_sub(1).max(20)).join("\n");
     match topic {
-        Topic::SteadyState | Topic::Comparison => format!("\n{}\n", lines()),
+        Topic::SteadyState | Topic::Comparison | Topic::AdaptiveScale => format!("\n{}\n", lines()),
         Topic::LeftOut | Topic::Stream => format!("{}\n", lines()),
         Topic::TooFewSamples => format!("\n* {}\n", visible(text)),
     }

@@ -32,6 +32,7 @@ pub(super) fn write(
             Section::Note(Note { topic: Topic::TooFewSamples, text }) => {
                 lines.push(format!("* {}", visible(text)));
             }
+            Section::Note(Note { topic: Topic::AdaptiveScale, text }) => lines.extend(wrap(text, width)),
             Section::Note(Note { text, .. }) => {
                 let mut wrapped = wrap(text, width);
                 wrapped.truncate(room_for_streams);

@@ -35,7 +35,11 @@ pub fn full(artifacts: &Artifacts<'_>) -> Document {
     sections.extend(tables(gpus::tables(artifacts)));
     sections.extend(accepted_drafts(report).map(Section::Figures));
     let steady_note = steady_state::text(report).map(|text| Note { topic: Topic::SteadyState, text });
-    let notes = steady_note.into_iter().chain(left_out(report)).chain(streams(artifacts.run)).chain(too_few);
+    let notes = super::overview::scaled(artifacts.run)
+        .chain(steady_note)
+        .chain(left_out(report))
+        .chain(streams(artifacts.run))
+        .chain(too_few);
     sections.extend(notes.map(Section::Note));
     Document { head: head(artifacts), sections, verdict: artifacts.run.verdict.clone() }
 }

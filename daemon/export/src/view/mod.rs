@@ -177,6 +177,8 @@ pub struct Note {
 pub enum Topic {
     /// The run's steady state.
     SteadyState,
+    /// How a phase that changed its own load ended.
+    AdaptiveScale,
     /// Time slices and gaps that are left out.
     LeftOut,
     /// An exporter that did not receive everything.

@@ -5,7 +5,7 @@ use super::{Cell, Document, Failures, Figures, Note, Section, Side, Table, Topic
 use crate::artifacts::Artifacts;
 use metric::server::Twin;
 use metric::{Report, Stat};
-use record::{Run, Streamed};
+use record::{Run, Scaled, Streamed};
 
 /// The overview of a run.
 #[must_use]
@@ -19,6 +19,7 @@ pub fn overview(artifacts: &Artifacts<'_>) -> Document {
     let table = Some(latencies).filter(|table| !table.rows.is_empty()).map(Section::Table);
     let sections = table.into_iter().chain(totals(report).map(Section::Figures));
     let sections = sections.chain((report.failed > 0).then(|| Section::Failures(Failures::of(report))));
+    let sections = sections.chain(scaled(artifacts.run).map(Section::Note));
     let sections = sections.chain(exports(artifacts.run).map(Section::Note));
     Document {
         head: head(artifacts),
@@ -69,6 +70,53 @@ fn totals(report: &Report) -> impl Iterator<Item = Figures> {
         ("out", of("output_sequence_length", Stat::Avg)),
     ]);
     [rates, lengths].into_iter().filter(|line| !line.figures.is_empty())
+}
+
+/// How phases that changed their own load ended.
+pub(super) fn scaled(run: &Run) -> impl Iterator<Item = Note> {
+    run.adaptive_scale.iter().map(|scaled| {
+        let Scaled { phase, control, reason, windows, void_windows, kernel_windows, .. } = scaled;
+        let found = match (scaled.sustained, scaled.last_passing, scaled.first_failing) {
+            (Some(value), ..) if scaled.sustain_windows == 0 => {
+                format!("{control} {value} keeps the limits, and was not held for a window")
+            }
+            (Some(value), ..) if scaled.sustain_windows == scaled.sustain_passed => {
+                format!("{control} {value} was sustained")
+            }
+            (Some(value), ..) => {
+                let (windows, passed) = (scaled.sustain_windows, scaled.sustain_passed);
+                format!("{control} {value} was held, and {passed} of {windows} windows kept the limits")
+            }
+            (None, Some(value), None) => format!("{control} {value} keeps the limits, and nothing above it was tried"),
+            (None, Some(value), Some(_)) => format!("{control} {value} keeps the limits"),
+            (None, None, _) => format!("no {control} that was tried keeps the limits"),
+        };
+        let failing = scaled.first_failing.map_or_else(String::new, |value| format!("; {value} misses a limit"));
+        let why = match reason.as_str() {
+            "sustain_duration_completed" => "it was held for long enough".to_owned(),
+            "max_control_value_reached_without_saturation" => "its greatest value was reached".to_owned(),
+            "no_sustainable_concurrency_found" => "its least value misses a limit".to_owned(),
+            "sustain_failed_after_recovery" => "a limit was missed twice in a row while it was held".to_owned(),
+            "sustain_failed_sla_unrecoverable" => "a limit was missed at the least value while it was held".to_owned(),
+            "client_limited" => "this client was the limit, and the server may do more".to_owned(),
+            "phase_stopped" => "the phase was over".to_owned(),
+            "phase_cancelled" => "the run was stopped".to_owned(),
+            other => other.to_owned(),
+        };
+        let clock = match kernel_windows {
+            0 => "the client's clock".to_owned(),
+            count if *count == windows - void_windows => "the kernel's clock".to_owned(),
+            count => format!("the kernel's clock in {count} of them"),
+        };
+        let void = match void_windows {
+            0 => String::new(),
+            count => format!(", {count} of them void because of this client"),
+        };
+        let text = format!(
+            "adaptive_scale `{phase}`: {found}{failing}. It ended because {why} ({reason}); {windows} windows{void}, by {clock}"
+        );
+        Note { topic: Topic::AdaptiveScale, text }
+    })
 }
 
 /// Exporters that did not receive everything.

@@ -51,6 +51,8 @@ pub(crate) fn sample_run(epoch_ns: u64) -> Run {
             problem: Some("it refused".to_owned()),
             ..Streamed::default()
         }],
+        steered: Vec::new(),
+        adaptive_scale: Vec::new(),
         client: None,
         verdict: Verdict::from_reasons(vec![reason]),
     }
