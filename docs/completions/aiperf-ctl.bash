@@ -58,6 +58,9 @@ _aiperf__ctl() {
             aiperf__ctl,show-completion)
                 cmd="aiperf__ctl__subcmd__show__subcmd__completion"
                 ;;
+            aiperf__ctl,trace)
+                cmd="aiperf__ctl__subcmd__trace"
+                ;;
             aiperf__ctl,version)
                 cmd="aiperf__ctl__subcmd__version"
                 ;;
@@ -126,6 +129,9 @@ _aiperf__ctl() {
                 ;;
             aiperf__ctl__subcmd__help,show-completion)
                 cmd="aiperf__ctl__subcmd__help__subcmd__show__subcmd__completion"
+                ;;
+            aiperf__ctl__subcmd__help,trace)
+                cmd="aiperf__ctl__subcmd__help__subcmd__trace"
                 ;;
             aiperf__ctl__subcmd__help,version)
                 cmd="aiperf__ctl__subcmd__help__subcmd__version"
@@ -200,7 +206,7 @@ _aiperf__ctl() {
 
     case "${cmd}" in
         aiperf__ctl)
-            opts="-h --help profile audit observe report compare plot config analyze-trace runs doctor install-alias install-completion show-completion version help"
+            opts="-h --help profile audit observe report compare plot config trace analyze-trace runs doctor install-alias install-completion show-completion version help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -556,7 +562,7 @@ _aiperf__ctl() {
             return 0
             ;;
         aiperf__ctl__subcmd__help)
-            opts="profile audit observe report compare plot config analyze-trace runs doctor install-alias install-completion show-completion version help"
+            opts="profile audit observe report compare plot config trace analyze-trace runs doctor install-alias install-completion show-completion version help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -864,6 +870,20 @@ _aiperf__ctl() {
             return 0
             ;;
         aiperf__ctl__subcmd__help__subcmd__show__subcmd__completion)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aiperf__ctl__subcmd__help__subcmd__trace)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2418,6 +2438,32 @@ _aiperf__ctl() {
             case "${prev}" in
                 --shell)
                     COMPREPLY=($(compgen -W "bash zsh fish" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aiperf__ctl__subcmd__trace)
+            opts="-o -h --output --format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "perfetto chrome" -- "${cur}"))
                     return 0
                     ;;
                 *)

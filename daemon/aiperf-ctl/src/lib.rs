@@ -45,6 +45,7 @@ mod server_calls;
 mod session;
 mod sweep;
 mod terminal;
+mod timeline;
 mod tokenizer_file;
 mod trace;
 mod trust;
@@ -106,6 +107,7 @@ fn done(args: &Args, build: &Build) -> Result<u8> {
         Command::Compare(args) => compare::run(args),
         Command::Plot(args) => plot::run(args),
         Command::Config(args) => config::command::run(args),
+        Command::Trace(args) => timeline::run(args),
         Command::AnalyzeTrace(args) => trace::run(args),
         Command::Runs(args) => runs::run(args),
         Command::Doctor(args) => doctor::run(args, build),

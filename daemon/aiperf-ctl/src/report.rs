@@ -14,7 +14,9 @@ use crate::runs::fetch;
 use crate::terminal::{print_result, print_warning};
 use crate::tokenizer_file;
 use anyhow::{Context, Result, bail};
-use export::{Artifacts, Colour, Extent, Payloads, ServerMetrics, Texts, console, write_wanted};
+use export::{
+    Artifacts, Colour, Extent, Payloads, ServerMetrics, Texts, TimelineFormat, console, write_wanted,
+};
 use import::Imported;
 use metric::gpu::Gpus;
 use metric::{Analysis, Case, Metric, MetricResult, Report, Settings, Threshold};
@@ -22,7 +24,7 @@ use record::{Request, Row, Run, Standing};
 use serde_json::Value;
 use spec::{ExportLevel, FailOn, Output};
 use std::fs;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use store::parquet::{Limits, PartWriter, concat};
 use store::{Batch, Exchanges, Folder, Names, Stored, source};
@@ -246,6 +248,11 @@ impl Reported {
             warnings: Vec::new(),
         };
         Self::of_foreign(Path::new(""), imported, |_| Ok(()))
+    }
+
+    /// Writes its timeline.
+    pub(crate) fn timeline(&self, format: TimelineFormat, out: &mut dyn Write) -> Result<()> {
+        Ok(export::timeline(&self.artifacts(), format, out)?)
     }
 
     /// Writes every file that the run is configured with.

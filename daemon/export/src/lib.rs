@@ -6,6 +6,7 @@
 //! phases.rs     the summary of each phase            payloads.rs texts.rs   texts of requests and responses
 //! server.rs      a server's own metrics, with server_json.rs server_csv.rs server_jsonl.rs server_parquet.rs
 //! gpus.rs        GPU telemetry, with gpu_jsonl.rs
+//! timeline/      a run for Perfetto and Chrome
 //! view/          a report as a document, which renderers show: console/ html/
 //! ```
 //!
@@ -37,6 +38,7 @@ mod slices;
 mod steady;
 mod summary;
 mod texts;
+mod timeline;
 mod timeslices;
 mod trace;
 pub mod view;
@@ -50,3 +52,4 @@ pub use payloads::Payloads;
 pub use registry::{EXPORTERS, Exporter, write_wanted};
 pub use server::ServerMetrics;
 pub use texts::{ResponseText, Texts};
+pub use timeline::{TimelineFormat, timeline};

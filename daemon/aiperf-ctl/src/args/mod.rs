@@ -29,6 +29,7 @@ mod short_help;
 mod sweep;
 mod synthesis;
 mod telemetry;
+mod timeline;
 mod timing;
 mod tokenizer;
 mod trace;
@@ -55,6 +56,7 @@ pub(crate) use plot::{PictureArg, PlotArgs, ThemeArg};
 pub(crate) use publish::PublishArgs;
 pub(crate) use report::{FormatArg, ReportArgs};
 pub(crate) use runs::{RunsArgs, RunsCommand};
+pub(crate) use timeline::{TimelineArgs, TimelineFormatArg};
 pub(crate) use timing::{FailOnArg, TimestampsArg, TimingArgs};
 pub(crate) use watch::{AuditArgs, JoinArgs, ObserveArgs, SideArg, WatchArgs};
 
@@ -114,6 +116,8 @@ pub enum Command {
     Plot(Box<PlotArgs>),
     /// Makes, checks and expands configuration files for `profile --config`.
     Config(ConfigArgs),
+    /// Writes a stored run as a timeline for Perfetto or Chrome: connections, sessions, the server's queue, GPUs.
+    Trace(TimelineArgs),
     /// Analyzes a trace before it is replayed: lengths, shared prefixes, what a prefix cache could save.
     AnalyzeTrace(TraceArgs),
     /// Lists, shows, fetches, recovers and removes the runs that a daemon stores.

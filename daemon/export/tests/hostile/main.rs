@@ -9,7 +9,7 @@ use common::client_event::Outcome;
 use common::clock::{DurationNs, MonoNs};
 use common::id::RequestId;
 use common::reply_event::EventKind;
-use export::{Artifacts, EXPORTERS, Payloads, ResponseText, Texts, write_wanted};
+use export::{Artifacts, EXPORTERS, Payloads, ResponseText, Texts, TimelineFormat, timeline, write_wanted};
 use metric::gpu::{Gpus, Join};
 use metric::{Analysis, Live, Settings, Threshold, Window};
 use proptest::prelude::*;
@@ -92,6 +92,7 @@ fn check(run: &record::Run, settings: &Settings, exchanges: &Vec<Exchange>, toke
 
 /// Nothing infinite or undefined is written, and JSON stays readable.
 fn honest(artifacts: &Artifacts<'_>) {
+    events(artifacts);
     for exporter in EXPORTERS.iter().filter(|exporter| !exporter.default.starts_with("server_")) {
         let mut out = Vec::new();
         (exporter.write)(artifacts, &mut out).unwrap();
@@ -113,6 +114,75 @@ fn honest(artifacts: &Artifacts<'_>) {
             _ => {}
         }
     }
+}
+
+/// The events of a run's timeline, in Chrome's format; in Perfetto's it is written too.
+fn events(artifacts: &Artifacts<'_>) -> Vec<serde_json::Value> {
+    let mut perfetto = Vec::new();
+    timeline(artifacts, TimelineFormat::Perfetto, &mut perfetto).unwrap();
+    assert!(packets(&perfetto) >= 4, "a descriptor for each group");
+    let mut chrome = Vec::new();
+    timeline(artifacts, TimelineFormat::Chrome, &mut chrome).unwrap();
+    let json = serde_json::from_slice::<serde_json::Value>(&chrome).unwrap();
+    json["traceEvents"].as_array().unwrap().clone()
+}
+
+/// The packets of a trace: fields 1 with a length, one after the other.
+fn packets(mut bytes: &[u8]) -> usize {
+    let mut count = 0;
+    while let Some((0x0a, rest)) = bytes.split_first() {
+        let last = rest.iter().position(|byte| byte & 0x80 == 0).unwrap();
+        let length =
+            rest[..=last].iter().rev().fold(0, |length, byte| length << 7 | usize::from(byte & 0x7f));
+        bytes = &rest[last + 1 + length..];
+        count += 1;
+    }
+    assert!(bytes.is_empty(), "nothing else is in it");
+    count
+}
+
+/// What a timeline shows of a request is what its record says.
+#[test]
+fn the_slices_of_a_timeline_are_those_of_the_records() {
+    let run = sample_run::sample_run(0);
+    let settings = Settings::of(&run);
+    let mono = |at: u64| Some(MonoNs(at));
+    let request = |id: u64, due: u64| Request {
+        request_id: RequestId(id),
+        session: 7,
+        turn: u32::try_from(id).unwrap(),
+        due_ns: MonoNs(due),
+        submitted_ns: mono(due + 2_000),
+        kernel_sent_first_ns: mono(due + 5_000),
+        kernel_sent_last_ns: mono(due + 6_000),
+        first_token_kernel_ns: mono(due + 40_000),
+        kernel_received_last_ns: mono(due + 90_000),
+        ended_ns: MonoNs(due + 95_000),
+        outcome: Outcome::Ok,
+        ..Request::default()
+    };
+    let exchange = |request| Exchange { request, tokens: Vec::new(), responses: Vec::new(), foreign: None };
+    let exchanges = vec![exchange(request(0, 1_000_000)), exchange(request(1, 1_200_000))];
+    let report = Analysis::new(settings.clone()).finish();
+    let payloads = Payloads::default();
+    let events = events(&Artifacts { exchanges: &exchanges, ..bare(&run, &report, &settings, &payloads) });
+    let slices = events.iter().filter(|event| event["ph"] == "X");
+    let slices = slices.map(|event| {
+        (event["name"].as_str().unwrap(), event["ts"].as_f64().unwrap(), event["dur"].as_f64().unwrap())
+    });
+    let slices = slices.collect::<Vec<_>>();
+    let of_one = [("send", 5.0, 1.0), ("wait", 6.0, 34.0), ("stream", 40.0, 50.0)];
+    let expected = [0.0, 200.0].into_iter().enumerate().flat_map(|(id, due)| {
+        let stages = of_one.map(|(name, from, length)| (name, due + from, length));
+        let [request, turn] = [["request 0", "turn 0"], ["request 1", "turn 1"]][id];
+        [(request, due + 2.0, 93.0)].into_iter().chain(stages).chain([(turn, due, 95.0)])
+    });
+    assert_eq!(slices, expected.collect::<Vec<_>>(), "microseconds since the first one was due");
+    let flows = events.iter().filter(|event| event["ph"] == "s" || event["ph"] == "f");
+    assert_eq!(flows.count(), 4, "each request's two tracks are joined");
+    let in_flight =
+        events.iter().filter(|event| event["ph"] == "C").map(|event| event["args"]["value"].as_f64());
+    assert_eq!(in_flight.collect::<Vec<_>>(), [Some(1.0), Some(0.0), Some(1.0), Some(0.0)]);
 }
 
 /// A page loads nothing, runs nothing, and closes what it opens.
