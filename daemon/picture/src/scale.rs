@@ -106,7 +106,7 @@ impl Scale {
         let (first, last) = (self.low.log10().floor(), self.high.log10().ceil());
         let decades = last - first;
         let steps: &[f64] = if decades * 3.0 <= wanted * 2.4 { &[1.0, 2.0, 5.0] } else { &[1.0] };
-        let every = (decades / wanted.max(2.0)).ceil().max(1.0);
+        let every = ((self.high.log10() - self.low.log10()) / wanted.max(2.0)).ceil().max(1.0);
         let first = (first / every).floor() * every;
         let powers =
             (0..=whole((last - first) / every)).map(|number| 10.0_f64.powf(first + float(number) * every));

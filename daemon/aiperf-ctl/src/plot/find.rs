@@ -1,11 +1,10 @@
 //! Finds runs below directories, by AIPerf's rules: one run is plotted over its time, several are compared.
 //!
-//! A directory is a run if it has records and a summary, ours or AIPerf's, or the aggregate of repeated runs. Below a directory with
+//! A directory is a run if it has a summary of ours or AIPerf's (AIPerf's own rule needs records too), or the aggregate of repeated runs. Below a directory with
 //! `aggregate/` the runs of `profile_runs/` are left out, for the aggregate stands for them, unless it is the only one; and an
 //! aggregate is left out whose only run is beside it.
 
 use crate::plan::Refusal;
-use crate::report;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -35,7 +34,7 @@ pub(super) fn runs(paths: &[PathBuf]) -> Result<Vec<RunDir>, Refusal> {
         search.below(path, 0)?;
         if search.found.is_empty() {
             return Err(Refusal(format!(
-                "`{}` has no run: a run has requests.parquet, or profile_export.jsonl and profile_export_aiperf.json",
+                "`{}` has no run: a run has requests.parquet, or AIPerf's profile_export_aiperf.json",
                 path.display()
             )));
         }
@@ -95,7 +94,7 @@ impl Search {
             );
             return Err(Refusal(format!("{more}: give the directories of the runs to compare")));
         }
-        let is_run = report::holds_records(path).unwrap_or(false) && (has(path, SUMMARY) || has(path, OURS));
+        let is_run = has(path, SUMMARY) || has(path, OURS);
         let is_aggregate = !is_run && has(path, AGGREGATE_SUMMARY) && !is_of_one_run(path);
         if is_run || is_aggregate {
             self.found.push(RunDir { path: path.to_owned(), is_aggregate });
@@ -119,7 +118,7 @@ fn is_of_one_run(aggregate: &Path) -> bool {
     let beside = if name == AGGREGATE { above.map(Path::to_owned) } else { None };
     let in_aggregate = above.filter(|above| above.file_name().is_some_and(|name| name == AGGREGATE));
     let beside = beside.or_else(|| Some(in_aggregate?.parent()?.join(name)));
-    beside.is_some_and(|run| has(&run, RECORDS) || has(&run, OURS))
+    beside.is_some_and(|run| has(&run, SUMMARY) || has(&run, OURS))
 }
 
 fn has(folder: &Path, name: &str) -> bool {
@@ -140,8 +139,6 @@ pub(super) const SUMMARY: &str = "profile_export_aiperf.json";
 pub(super) const AGGREGATE_SUMMARY: &str = "profile_export_aiperf_aggregate.json";
 /// Our records.
 pub(super) const OURS: &str = "requests.parquet";
-/// AIPerf's records.
-const RECORDS: &str = "profile_export.jsonl";
 const AGGREGATE: &str = "aggregate";
 const RUNS: &str = "profile_runs";
 /// The results of a run's phases are no runs.
@@ -166,7 +163,7 @@ mod tests {
     }
 
     fn run(at: &str) -> [String; 2] {
-        [format!("{at}/{RECORDS}"), format!("{at}/{SUMMARY}")]
+        [format!("{at}/profile_export.jsonl"), format!("{at}/{SUMMARY}")]
     }
 
     #[track_caller]

@@ -26,6 +26,8 @@ pub(super) struct RunSummary {
     metrics: Value,
     /// Intervals of means over runs, of an aggregate.
     intervals: BTreeMap<(String, String), Interval>,
+    /// The confidence of these intervals.
+    level: f64,
     /// The runs of an aggregate.
     trials: Vec<Value>,
     /// How many runs it is of.
@@ -136,13 +138,15 @@ impl RunSummary {
         let runs =
             about["num_successful_runs"].as_u64().or_else(|| aggregate["num_successful_runs"].as_u64());
         let runs = runs.and_then(|runs| u32::try_from(runs).ok()).unwrap_or(1);
-        Ok(Self { intervals, trials, runs, ..Self::new(Value::Object(metrics), columns, None) })
+        let level = about["confidence_level"].as_f64().unwrap_or(USUAL_LEVEL);
+        Ok(Self { intervals, level, trials, runs, ..Self::new(Value::Object(metrics), columns, None) })
     }
 
     fn new(metrics: Value, columns: BTreeMap<String, String>, cause: Option<String>) -> Self {
         Self {
             metrics,
             intervals: BTreeMap::new(),
+            level: USUAL_LEVEL,
             trials: Vec::new(),
             runs: 1,
             columns,
@@ -166,9 +170,22 @@ impl RunSummary {
         number(&self.metrics, of)
     }
 
-    /// The interval of a mean over the runs of an aggregate.
-    pub(super) fn interval(&self, of: &Quantity) -> Option<Interval> {
-        self.intervals.get(&(of.name.clone(), stat_of(of).to_owned())).copied()
+    /// The mean over the runs of an aggregate with its interval: of these runs, or if they are not there its own, which may be of
+    /// another confidence than `level`.
+    pub(super) fn mean(&self, of: &Quantity, level: f64) -> Option<(f64, Interval)> {
+        let interval = self.intervals.get(&(of.name.clone(), stat_of(of).to_owned())).copied();
+        let values = self.trials.iter().filter_map(|trial| number(trial, of)).collect::<Vec<_>>();
+        if interval.is_some() && usize::try_from(self.runs).is_ok_and(|runs| runs == values.len()) {
+            return Some(interval_of(&values, level));
+        }
+        Some((self.number(of)?, interval?))
+    }
+
+    /// The confidence of its own intervals, if that is another one and its runs are not there.
+    pub(super) fn other_level(&self, level: f64) -> Option<f64> {
+        let is_other =
+            !self.intervals.is_empty() && self.trials.is_empty() && (self.level - level).abs() > 1e-9;
+        is_other.then_some(self.level)
     }
 
     /// How two quantities go together over the runs of an aggregate, from -1 to 1; `None` for less than three.
@@ -339,6 +356,8 @@ fn group_of(path: &Path, name: &str, classification: Option<&Classification>) ->
     visible(named.unwrap_or(name)).into_owned()
 }
 
+/// The confidence of intervals that state none.
+const USUAL_LEVEL: f64 = 0.95;
 const COLUMNS_MAX: usize = 2_000;
 /// Most characters of a column's value.
 const TEXT_MAX: usize = 200;
@@ -406,6 +425,58 @@ mod tests {
         let half = 4.302_653 * 2.0 / 3.0_f64.sqrt();
         assert!((mean - 12.0).abs() < 1e-9 && (interval.high - 12.0 - half).abs() < 1e-4, "{interval:?}");
         assert_eq!(interval_of(&[5.0], 0.95).1, Interval { low: 5.0, high: 5.0 }, "one run");
+    }
+
+    /// The aggregate of three runs whose latencies are 10, 12 and 14 ms and whose throughput falls with them.
+    fn aggregate(are_runs_there: bool) -> RunSummary {
+        let directory = tempfile::tempdir().unwrap();
+        let write = |path: &str, document: Value| {
+            let path = directory.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, document.to_string()).unwrap();
+        };
+        for (number, latency) in [(1, 10.0), (2, 12.0), (3, 14.0)].into_iter().filter(|_| are_runs_there) {
+            write(
+                &format!("profile_runs/run_000{number}/{SUMMARY}"),
+                json!({
+                    "request_latency": {"avg": latency}, "request_throughput": {"avg": 100.0 - latency},
+                    "input_config": {"phases": [{"name": "profiling", "concurrency": 4}]},
+                }),
+            );
+        }
+        let spread = |mean: f64| json!({"mean": mean, "ci_low": mean - 1.0, "ci_high": mean + 1.0});
+        write(
+            &format!("aggregate/{AGGREGATE_SUMMARY}"),
+            json!({
+                "metadata": {"num_successful_runs": 3, "confidence_level": 0.9, "variation_values": {"phases.profiling.rate": 7}},
+                "metrics": {"request_latency_avg": spread(12.0), "request_throughput_avg": spread(88.0)},
+            }),
+        );
+        let run = RunDir { path: directory.path().join("aggregate"), is_aggregate: true };
+        RunSummary::read(&run, None).unwrap()
+    }
+
+    #[test]
+    fn an_aggregate_has_the_intervals_of_its_runs_or_its_own() {
+        let quantity = Quantity::of_run;
+        let (x, y) = (quantity("request_latency"), quantity("request_throughput"));
+        let with = aggregate(true);
+        let (mean, interval) = with.mean(&x, 0.95).unwrap();
+        assert!(
+            (mean - 12.0).abs() < 1e-9 && (interval.high - 16.968).abs() < 1e-3,
+            "{interval:?} of the runs, at 95 %"
+        );
+        assert_eq!(with.other_level(0.95), None, "recomputed");
+        assert!((with.correlation(&x, &y).unwrap() + 1.0).abs() < 1e-9, "one falls as the other rises");
+        assert_eq!(
+            (with.column("concurrency"), with.column("rate"), with.runs),
+            (Some("4"), Some("7"), 3),
+            "columns"
+        );
+        let without = aggregate(false);
+        assert_eq!(without.mean(&x, 0.95), Some((12.0, Interval { low: 11.0, high: 13.0 })), "its own");
+        assert_eq!((without.other_level(0.95), without.correlation(&x, &y)), (Some(0.9), None), "of 90 %");
+        assert_eq!(without.number(&quantity("none")), None, "nothing else");
     }
 
     #[test]

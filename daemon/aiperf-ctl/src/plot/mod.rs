@@ -29,6 +29,7 @@ use crate::FAILED;
 use crate::args::{PictureArg, PlotArgs, ThemeArg};
 use crate::memory;
 use crate::observer::sink::mlflow;
+use crate::plan::Refusal;
 use crate::terminal::{print_note, print_result, print_warning};
 use anyhow::Result;
 pub(crate) use auto::{AutoPlot, check};
@@ -55,6 +56,11 @@ pub(crate) fn run(args: &PlotArgs) -> Result<u8> {
     let runs = find::runs(&paths)?;
     let config = Config::load(args.config.as_deref(), &paths)?;
     let output = args.output.clone().unwrap_or_else(|| paths[0].join(FOLDER));
+    if args.mlflow_upload && output.parent() != Some(&paths[0]) {
+        let why =
+            "--mlflow-upload uploads the run's directory, so the pictures must be in it: leave --output out";
+        return Err(Refusal(why.to_owned()).into());
+    }
     let theme = match args.theme {
         ThemeArg::Light => Theme::Light,
         ThemeArg::Dark => Theme::Dark,

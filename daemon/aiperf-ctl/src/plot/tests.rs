@@ -145,6 +145,53 @@ experiment_classification: {baselines: ['*nonstreaming*'], treatments: ['chat-*'
     );
 }
 
+/// Plots a directory with these files.
+fn plot_files(files: &[(&str, &str)]) -> Result<(u8, String)> {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, content) in files {
+        let path = directory.path().join("runs").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+    let config = directory.path().join("config.yaml");
+    fs::write(&config, config::BUILT_IN).unwrap();
+    let output = directory.path().join("out");
+    let words = ["plot", "x", "--config", "y", "--output", "z", "--format", "svg"].map(OsString::from);
+    let Command::Plot(mut args) = parse(&[&["aiperf-ctl".into()][..], &words].concat()).unwrap().command
+    else {
+        panic!("plot")
+    };
+    (args.paths, args.config, args.output) =
+        (vec![directory.path().join("runs")], Some(config), Some(output.clone()));
+    let status = run(&args)?;
+    Ok((status, text(&output.join("summary.txt"))))
+}
+
+#[test]
+fn hostile_files_are_refused_or_listed() {
+    let summary = "profile_export_aiperf.json";
+    assert!(plot_files(&[(summary, "{")]).is_err(), "no records, and no JSON");
+    let two = |content: &'static str| {
+        plot_files(&[("a/profile_export_aiperf.json", content), ("b/profile_export_aiperf.json", content)])
+    };
+    assert!(two("{\"cut").is_err(), "no JSON");
+    for content in
+        ["[]", "3", "{\"time_to_first_token\": [1], \"input_config\": {\"phases\": 3, \"models\": []}}"]
+    {
+        let (status, listed) = two(content).unwrap();
+        assert!(status == 1 && listed.contains("no run has"), "{content}: {listed}");
+    }
+    let name = "n\u{1b}[31m".repeat(100);
+    let odd = serde_json::json!({
+        "time_to_first_token": {"avg": 1e300}, "request_throughput": {"avg": -1e300},
+        "input_config": {"models": {"items": [{"name": name}]}, "phases": [{"name": "profiling", "concurrency": "many"}]},
+    });
+    let odd = odd.to_string();
+    let files = [("a/profile_export_aiperf.json", odd.as_str()), ("b/profile_export_aiperf.json", "{}")];
+    let (status, listed) = plot_files(&files).unwrap();
+    assert!(status == 0 && !listed.contains('\u{1b}'), "one has numbers: {listed}");
+}
+
 #[test]
 fn nothing_drawn_is_a_failure_with_reasons() {
     let (status, directory) = plot(&["chat-nonstreaming"], config::BUILT_IN, "");

@@ -38,6 +38,12 @@ fn draw(spec: &Spec, many: &Many) -> Result<Figure, String> {
     figure.subtitle = many.about();
     figure.x.from_zero = !spec.is_x_free;
     figure.y.from_zero = !spec.is_y_free;
+    if let Some(level) = many.runs.iter().find_map(|run| run.other_level(spec.ci_level)) {
+        figure.notes.push(format!(
+            "Aggregates without their runs have their own intervals, of {:.0} %.",
+            level * 100.0
+        ));
+    }
     let refused = many.runs.iter().filter(|run| run.cause.is_some()).count();
     if refused > 0 {
         figure.notes.push(format!("{refused} runs are left out that must not be used: an invalid verdict, or the client was the limit."));
@@ -50,16 +56,9 @@ fn points(spec: &Spec, group: &Group<'_>, x: &Quantity, y: &Quantity) -> Vec<Ben
     let mut points = Vec::new();
     let mut single = BTreeMap::<String, Vec<&RunSummary>>::new();
     for run in group.runs.iter().filter(|run| run.cause.is_none()) {
-        match (run.interval(x), run.interval(y), run.number(x), run.number(y)) {
-            (Some(around_x), Some(around_y), Some(at_x), Some(at_y)) => {
-                let correlation = run.correlation(x, y);
-                points.push(point(
-                    (at_x, around_x),
-                    (at_y, around_y),
-                    correlation,
-                    run.runs,
-                    label(spec, run),
-                ));
+        match (run.mean(x, spec.ci_level), run.mean(y, spec.ci_level)) {
+            (Some(x_mean), Some(y_mean)) => {
+                points.push(point(x_mean, y_mean, run.correlation(x, y), run.runs, label(spec, run)));
             }
             _ => {
                 single.entry(run.column("concurrency").unwrap_or_default().to_owned()).or_default().push(run)
