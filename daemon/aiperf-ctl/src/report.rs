@@ -111,6 +111,8 @@ impl Reported {
     fn read(directory: &Path, args: &ReportArgs) -> Result<Self> {
         Self::read_changed(directory, args.tokenizer.as_deref(), |output| {
             output::metrics(&args.metrics, output)?;
+            // What is asked for by name is written.
+            output.without_html &= !args.format.contains(&FormatArg::Html);
             for (tag, limit) in &output.goodput {
                 Threshold::new(tag, *limit)
                     .context("the run's own goodput thresholds: override them with --goodput")?;

@@ -48,7 +48,9 @@ fn the_servers_metrics_are_in_the_report() {
     let ended = profile_across(&server, &exporter, &flags);
     let export = ended.json("server_metrics_export.json");
     assert_eq!(export["schema_version"], "1.1", "AIPerf's schema");
-    assert_eq!(export["summary"]["endpoints_successful"].as_array().unwrap().len(), 2, "{export}");
+    let successful = export["summary"]["endpoints_successful"].as_array().unwrap();
+    assert_eq!(successful.len(), 3, "{export}");
+    assert!(successful[2].as_str().unwrap().starts_with("sockets://127.0.0.1:"), "from the kernel: {export}");
     let mock = &export["metrics"]["mock_requests"];
     assert_eq!(
         (&mock["type"], &mock["series"][0]["stats"]["total"]),

@@ -276,9 +276,14 @@ fn limits(sweep: &Sweep, args: &ProfileArgs) -> Result<Vec<Limit>, String> {
         }
     }
     for Limit { metric_tag, stat, op, threshold } in &limits {
-        let place = || format!("--search-sla, sla_filters: {metric_tag} {stat}");
+        let place = || format!("--search-sla, --search-sla-tier, sla_filters: {metric_tag} {stat}");
         known(metric_tag, stat, args).map_err(|why| format!("{}: {why}", place()))?;
-        if !threshold.is_finite() || (matches!(op, Op::Lt | Op::Le) && *threshold <= 0.0) {
+        let is_impossible = match op {
+            Op::Lt => *threshold <= 0.0,
+            Op::Le => *threshold < 0.0,
+            Op::Gt | Op::Ge => false,
+        };
+        if !threshold.is_finite() || is_impossible {
             return Err(format!("{}: no run is below {threshold}", place()));
         }
     }

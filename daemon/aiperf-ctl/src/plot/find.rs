@@ -102,7 +102,9 @@ impl Search {
         let has_aggregate = path.join(AGGREGATE).is_dir();
         for folder in folders(path) {
             let name = folder.file_name().unwrap_or_default();
-            let is_left_out = (name == RUNS && has_aggregate) || (name == PHASES && is_run);
+            let is_left_out = (name == RUNS && has_aggregate)
+                || (name == PHASES && is_run)
+                || (name == AGGREGATE && has(path, SEARCH));
             if !is_left_out {
                 self.below(&folder, depth + 1)?;
             }
@@ -141,6 +143,8 @@ pub(super) const AGGREGATE_SUMMARY: &str = "profile_export_aiperf_aggregate.json
 pub(super) const OURS: &str = "requests.parquet";
 const AGGREGATE: &str = "aggregate";
 const RUNS: &str = "profile_runs";
+/// A search has each of its runs in a directory of its own.
+const SEARCH: &str = "search_history.json";
 /// The results of a run's phases are no runs.
 const PHASES: &str = "phases";
 const DEPTH_MAX: usize = 12;
@@ -194,6 +198,16 @@ mod tests {
         check(&repeated("a"), &["a/profile_runs/run_0001", "a/profile_runs/run_0002"]);
         check(&[repeated("a"), repeated("b")].concat(), &["a/aggregate", "b/aggregate"]);
         check(&[run("s/profile_runs/run_0001").to_vec()].concat(), &["s/profile_runs/run_0001"]);
+        // A search.
+        check(
+            &[
+                run("search_iter_0000/profile_runs/run_0001").to_vec(),
+                aggregate("aggregate/concurrency_1"),
+                vec!["search_history.json".to_owned()],
+            ]
+            .concat(),
+            &["search_iter_0000/profile_runs/run_0001"],
+        );
         // A sweep of single runs, each with an aggregate of its own in either layout.
         check(
             &[

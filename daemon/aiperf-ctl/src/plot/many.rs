@@ -92,6 +92,8 @@ impl RunSummary {
     fn of_run(path: &Path) -> Result<Self> {
         let is_ours = path.join("run.json").is_file() && path.join(super::find::OURS).is_file();
         let cause = if is_ours { cause(&report::read_run(path)?.verdict) } else { None };
+        // In a picture of many points a name has room.
+        let cause = cause.map(|(name, _)| name);
         let mut metrics = match document(path, SUMMARY)? {
             Some(summary) => summary,
             // Written under another name, or not at all: the records have it.
@@ -219,8 +221,8 @@ pub(super) fn interval_of(values: &[f64], level: f64) -> (f64, Interval) {
     (mean, Interval { low: mean - half, high: mean + half })
 }
 
-/// Why a verdict means that numbers must not be used: it is invalid, or this client was the limit.
-pub(super) fn cause(verdict: &Verdict) -> Option<String> {
+/// Why a verdict means that numbers must not be used, as its reason's name and in words: it is invalid, or this client was the limit.
+pub(super) fn cause(verdict: &Verdict) -> Option<(String, String)> {
     let is_void = |name: &str| NOT_COMPARED.contains(&name);
     let reason =
         verdict.reasons.iter().find(|reason| reason.standing == Standing::Invalid || is_void(&reason.name));
@@ -228,9 +230,11 @@ pub(super) fn cause(verdict: &Verdict) -> Option<String> {
         Some(reason) => {
             // What to do about it is in the report.
             let what = reason.text.split(';').next().unwrap_or_default();
-            Some(format!("{} ({})", visible(what), visible(&reason.name)))
+            let name = visible(&reason.name).into_owned();
+            Some((name, format!("{} ({})", visible(what), visible(&reason.name))))
         }
-        None => (verdict.standing == Standing::Invalid).then(|| "the verdict is invalid".to_owned()),
+        None => (verdict.standing == Standing::Invalid)
+            .then(|| ("invalid".to_owned(), "the verdict is invalid".to_owned())),
     }
 }
 
@@ -484,7 +488,7 @@ mod tests {
         let of = |name: &str, standing| {
             let reason =
                 Reason { name: name.to_owned(), standing, text: "why".to_owned(), figures: Vec::new() };
-            cause(&Verdict::from_reasons(vec![reason]))
+            cause(&Verdict::from_reasons(vec![reason])).map(|(_, words)| words)
         };
         assert_eq!(of("governor", Standing::Degraded), None, "another reservation");
         assert_eq!(

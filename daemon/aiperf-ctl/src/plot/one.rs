@@ -62,7 +62,7 @@ impl OneRun {
         let of_server = of_server.collect::<Vec<_>>();
         Ok(Self {
             about: about(&run.path.display().to_string(), &reported.run, columns.len()),
-            refused: cause(&reported.run.verdict),
+            refused: cause(&reported.run.verdict).map(|(_, words)| words),
             gpus: Gpus::read(&run.path, begin)?,
             server: ServerMetrics::read(&run.path, begin, downsampling, &of_server)?,
             slices: std::mem::take(&mut reported.report.slices),

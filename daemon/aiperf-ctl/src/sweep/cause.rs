@@ -3,6 +3,7 @@
 //! | seen | limited by |
 //! | --- | --- |
 //! | the verdict says that this client was the limit | the client |
+//! | the queue of connections to be accepted was full | the frontend |
 //! | one segment in a hundred requests or more was sent again | the network |
 //! | more requests wait in the server's sockets, to be accepted or to be read, than in the engine's queue | the frontend |
 //! | the KV cache is full, and requests wait in the engine's queue | the cache |
@@ -26,7 +27,10 @@ pub(super) struct Waits {
     /// Connections that the server has not accepted, by the kernel.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) accept: Option<f64>,
-    /// Requests that it has not read, by the kernel.
+    /// The most connections that waited to be accepted, of how many may: beyond that the kernel drops them, and they are sent again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) accept_most: Option<(f64, f64)>,
+    /// Connections with bytes that it has not read, also such that it has not accepted, by the kernel.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) unread: Option<f64>,
     /// Segments that were sent again, for each request.
@@ -46,7 +50,7 @@ pub(super) struct Cause {
 impl Waits {
     /// Of a run without results.
     pub(super) const NOTHING: Self =
-        Self { engine: None, cache: None, accept: None, unread: None, sent_again: None };
+        Self { engine: None, cache: None, accept: None, accept_most: None, unread: None, sent_again: None };
 
     /// What is known of a run.
     pub(super) fn of(reported: &crate::report::Reported) -> Self {
@@ -55,10 +59,16 @@ impl Waits {
             let (_, series) = reported.server_summaries()?.find(known.names)?;
             series.get("avg")
         };
+        let of_kernel = |name: &str, stat: &str| {
+            let (_, series) = reported.server_summaries()?.find(&[name])?;
+            series.get(stat)
+        };
         Self {
             engine: average("Requests Waiting"),
             cache: average("KV Cache Usage"),
             accept: average("Connections Not Accepted"),
+            accept_most: of_kernel("aiperfd:accept_queue", "max")
+                .zip(of_kernel("aiperfd:accept_queue_limit", "min")),
             unread: average("Requests Not Read"),
             sent_again: reported.report.stat("retransmits", Stat::Avg).map(metric::Value::get),
         }
@@ -78,11 +88,19 @@ pub(super) fn cause(rows: &[Row]) -> Option<Cause> {
     Some(cause)
 }
 
-fn of(Waits { engine, cache, accept, unread, sent_again }: Waits) -> Option<Cause> {
+fn of(Waits { engine, cache, accept, accept_most, unread, sent_again }: Waits) -> Option<Cause> {
+    // Linux lets one more wait than the limit (net/ipv4/inet_connection_sock.h, sk_acceptq_is_full).
+    if let Some((most, limit)) = accept_most.filter(|(most, limit)| *limit > 0.0 && most >= limit) {
+        let text =
+            format!("the server's frontend: {most:.0} connections waited to be accepted, and {limit:.0} may");
+        return Some(named("frontend", text));
+    }
     if let Some(again) = sent_again.filter(|again| *again >= SENT_AGAIN_MIN) {
         return Some(named("network", format!("the network: {again:.2} segments a request were sent again")));
     }
     let queued = engine.unwrap_or(0.0);
+    // What is not accepted is not read either.
+    let unread = unread.map(|count| count - accept.unwrap_or(0.0));
     let [accept, unread] = [accept, unread].map(|count| count.filter(|count| *count >= WAITING_MIN));
     let in_sockets = accept.unwrap_or(0.0) + unread.unwrap_or(0.0);
     if in_sockets > queued {
@@ -147,7 +165,11 @@ mod tests {
             Some("30.0 requests wait to be read"),
         );
         check(Waits { unread: Some(3.0), ..engine(12.0) }, Some("engine"), Some("12.0 requests"));
-        let frontend = Waits { unread: Some(30.0), accept: Some(2.0), ..engine(0.2) };
+        let full = Waits { accept_most: Some((2.0, 2.0)), sent_again: Some(0.2), ..nothing };
+        check(full, Some("frontend"), Some("2 connections waited to be accepted, and 2 may"));
+        let waiting = Waits { unread: Some(4.2), accept: Some(4.2), ..nothing };
+        check(waiting, Some("frontend"), Some("frontend: 4.2 connections wait to be accepted"));
+        let frontend = Waits { unread: Some(32.0), accept: Some(2.0), ..engine(0.2) };
         let text = "2.0 connections wait to be accepted, and 30.0 requests wait to be read; 0.2 wait in the engine's queue";
         check(frontend, Some("frontend"), Some(text));
     }

@@ -149,6 +149,12 @@ impl Searching {
             self.current = Some(Current { void: current.void + 1, ..current });
             return;
         }
+        // A server that is going away says nothing of the load; one that refuses connections does, once more.
+        if row.is_broken && !current.failed {
+            print_note("  connections failed: once more");
+            self.current = Some(Current { failed: true, void: current.void + 1, ..current });
+            return;
+        }
         // A server that is not there says nothing of the load.
         if row.report.is_none() && !row.is_refused {
             if current.failed {

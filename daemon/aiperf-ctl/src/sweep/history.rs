@@ -3,7 +3,7 @@
 use super::cause::{Cause, cause};
 use super::course::Searching;
 use super::judged::{has_kernel_times, judged, shown};
-use super::results::Results;
+use super::results::{FALLS_BEHIND, Results};
 use super::{SweepRuns, rounded};
 use crate::args::Clock;
 use anyhow::Result;
@@ -98,12 +98,12 @@ impl History<'_> {
 
     /// What was found for a tier, with AIPerf's keys and the answers by both clocks.
     fn tier(&self, search: &Search, tier: &FoundTier, answers: &[Value]) -> Value {
-        let border = tier.found.border.unwrap_or_else(|| self.border(self.experiment.clock, &tier.places));
+        let border = self.border_of(tier);
         let value = |point: Point| point.map(|(value, _)| search.value(0, value));
         let status = match tier.ended {
             Some(why) if why.ends_with("no_pass_in_range") => "no_pass_in_range",
             Some(why) if why.ends_with("no_failure_in_range") => "no_failure_in_range",
-            Some(_) if border.feasible.is_some() && border.infeasible.is_some() => "converged",
+            Some(why) if why.ends_with("precision_reached") => "converged",
             _ => "partial",
         };
         let filters = tier.places.iter().filter_map(|place| self.experiment.limits.get(*place));
@@ -132,6 +132,34 @@ impl History<'_> {
             "answers": answers,
             "note": tier.found.note,
         })
+    }
+
+    /// What was found along one axis, each value with its name.
+    pub(super) fn found(&self) -> Vec<(String, f64)> {
+        let value = |found: &Found| found.border.and_then(|border| border.feasible).map(|(value, _)| value);
+        let tiers = self.searching.tiers();
+        if tiers.is_empty() {
+            let name = match self.experiment.limits.is_empty() {
+                true => "the knee",
+                false => "the most that keeps every limit",
+            };
+            return value(&self.searching.found())
+                .map(|value| (name.to_owned(), value))
+                .into_iter()
+                .collect();
+        }
+        let of_tier = |tier: FoundTier| {
+            let border = self.border_of(&tier);
+            Some((visible(&tier.label).into_owned(), border.feasible?.0))
+        };
+        tiers.into_iter().filter_map(of_tier).collect()
+    }
+
+    /// The border of a tier: what its planner confirmed, or else what the numbers say so far.
+    fn border_of(&self, tier: &FoundTier) -> Border {
+        let is_confirmed = tier.ended.is_some_and(|why| why.ends_with("precision_reached"));
+        let found = tier.found.border.filter(|_| is_confirmed);
+        found.unwrap_or_else(|| self.border(self.experiment.clock, &tier.places))
     }
 
     /// The places of all limits.
@@ -241,6 +269,13 @@ impl History<'_> {
     fn boundary(&self, search: &Search, found: &Found) -> Value {
         let [axis] = &search.search_space[..] else { return Value::Null };
         let border = found.border.unwrap_or_else(|| self.border(self.experiment.clock, &self.all()));
+        // Of tiers it is that of the one which allows most.
+        let most = |tier: &FoundTier| {
+            tier.found.border.and_then(|border| border.feasible).map_or(f64::NEG_INFINITY, |(value, _)| value)
+        };
+        let tiers = self.searching.tiers();
+        let lenient = tiers.iter().max_by(|one, other| most(one).total_cmp(&most(other)));
+        let limits = lenient.map_or_else(|| self.all(), |tier| tier.places.clone());
         let point =
             |(value, place): (f64, usize)| json!({"value": search.value(0, value), "iteration_idx": place});
         let feasible = border.feasible.map(|(value, place)| {
@@ -250,7 +285,7 @@ impl History<'_> {
         });
         let infeasible = border.infeasible.map(|(value, place)| {
             let mut point = point((value, place));
-            point["first_breach"] = json!(self.breach(place, &self.all()));
+            point["first_breach"] = json!(self.breach(place, &limits));
             point
         });
         json!({"swept_dim_path": axis.path, "feasible_max": feasible, "infeasible_min": infeasible})
@@ -303,7 +338,9 @@ impl History<'_> {
             }
         }
         if found.best.is_empty() {
+            let is_of_server = |trial: &Trial| matches!(trial.outcome, Outcome::Measured(_));
             let why = match self.experiment.limits.is_empty() {
+                _ if !self.searching.trials.iter().any(is_of_server) => "nothing is known of the server",
                 true => "nothing is confirmed",
                 false => "no load that was tried keeps every limit",
             };
@@ -329,7 +366,12 @@ impl History<'_> {
         if let Some(cause) = self.cause(found.border) {
             say("cause", cause.text);
         }
-        if let Some(note) = found.note {
+        for tier in &tiers {
+            if let Some(note) = &tier.found.note {
+                say(&format!("{}, note", visible(&tier.label)), note.clone());
+            }
+        }
+        if let Some(note) = found.note.filter(|_| tiers.is_empty()) {
             say("note", note);
         }
         let ended = self.searching.ended.unwrap_or("interrupted").replace('_', " ");
@@ -370,6 +412,9 @@ impl History<'_> {
         let missed = border.infeasible.map(|(value, place)| {
             let mut judged = self.judged(place, clock, limits).into_iter();
             let breach = judged.find(|(_, judged)| !judged.answer.looks_met());
+            if self.results.of(place).iter().any(|row| row.is_behind) {
+                return format!("{}: {FALLS_BEHIND}", shown_value(value));
+            }
             let (what, is_unsure) = breach.map_or((String::new(), false), |(limit, judged)| {
                 let observed = judged
                     .observed

@@ -38,7 +38,7 @@ use crate::{FAILED, VERDICT};
 use anyhow::{Result, anyhow, bail};
 use common::clock::DurationNs;
 use course::{Course, RUN_FAILED};
-use experiment::search::{Answer, Limit, Probe};
+use experiment::search::{Answer, Limit, Probe, Strategy};
 use experiment::{Order, Sweep, Variation};
 use export::{HtmlReport, console};
 use history::History;
@@ -175,6 +175,7 @@ impl SweepRuns {
             cells.push(Cell::of(variation, args, command_line, None, warnings)?);
         }
         can_give(swept, &cells)?;
+        can_be_points(swept, &cells, repeat.runs)?;
         warnings.iter().for_each(|warning| print_warning(warning));
         let Some(first) = cells.first() else { bail!("a sweep without variations") };
         let profile = &first.resolved.profile;
@@ -235,6 +236,15 @@ impl SweepRuns {
         let cell = Cell::of(&variation, &args, &self.command_line, Some(probe.clone()), &mut ignored)?;
         self.cells.push(Cell { tier, ..cell });
         Ok(())
+    }
+
+    /// The limits that every variation must keep: not those of tiers.
+    fn common_limits(&self) -> &[Limit] {
+        let of_tiers = self
+            .sweep
+            .search()
+            .map_or(0, |search| search.sla_tiers.iter().map(|tier| tier.filters.len()).sum::<usize>());
+        &self.limits[..self.limits.len().saturating_sub(of_tiers)]
     }
 
     /// Which limits a variation is asked about: all, or those of a tier.
@@ -362,6 +372,34 @@ impl SweepRuns {
         };
         run
     }
+}
+
+/// Checks that runs are what MLPerf Endpoints' points are: a number of requests at a concurrency, streamed, each once.
+fn can_be_points(swept: &Swept, cells: &[Cell], runs: u32) -> Result<(), Refusal> {
+    if swept.sweep.search().is_none_or(|search| search.planner != Strategy::MlperfEndpoints) {
+        return Ok(());
+    }
+    let refuse = |why: &str| Err(Refusal(format!("the points of MLPerf Endpoints {why}")));
+    if runs > 1 {
+        return refuse("are one run each: leave --num-profile-runs out");
+    }
+    for plan in cells.iter().map(|cell| &cell.resolved.profile.plan) {
+        let mut measured = plan.load.phases.iter().filter(|phase| !phase.is_warmup);
+        let is_point = |phase: &spec::Phase| {
+            let is_counted = phase.request_count.is_some() && phase.duration_seconds.is_none();
+            phase.shape == spec::Shape::Concurrency && is_counted
+        };
+        if !measured.all(is_point) {
+            return refuse(
+                "are runs at a concurrency, of a number of requests: one pass over the data set (--request-count, and neither a \
+                 rate nor --benchmark-duration)",
+            );
+        }
+        if !plan.endpoint.streaming {
+            return refuse("are of streamed responses: add --streaming");
+        }
+    }
+    Ok(())
 }
 
 /// Checks that runs can have the numbers that are looked for.
@@ -520,13 +558,14 @@ fn finish(experiment: &SweepRuns, session: &impl Session, course: &Course, resul
         trials: experiment.repeat.runs,
         confidence: experiment.confidence,
         cooldown: experiment.cooldown,
-        limits: &experiment.limits,
+        limits: experiment.common_limits(),
+        drawn: &experiment.limits,
         clock: experiment.clock,
         results,
     };
     aggregated.write(directory)?;
     let mut sections = aggregated.sections();
-    let (mut answer, mut answers) = (None, 0);
+    let (mut found, mut answers) = (Vec::new(), 0);
     if let Course::Search(searching) = course {
         let history = History { experiment, searching, results };
         history.write(directory)?;
@@ -534,13 +573,13 @@ fn finish(experiment: &SweepRuns, session: &impl Session, course: &Course, resul
         let of_search = history.sections();
         answers = of_search.len();
         sections.splice(0..0, of_search);
-        answer = searching.found().border.and_then(|border| border.feasible).map(|(value, _)| value);
+        found = history.found();
         mlperf::write(directory, experiment, searching, results)?;
     }
     if !experiment.first().profile.plan.output.without_html {
         let title = experiment.recipe.clone().unwrap_or_else(|| "Sweep".to_owned());
         let subtitle = directory.display().to_string();
-        let pictures = aggregated.pictures(answer);
+        let pictures = aggregated.pictures(&found);
         let data = aggregated.data()?;
         let report = HtmlReport {
             title: &title,

@@ -48,6 +48,8 @@ pub(super) struct Row {
     pub(super) report: Option<Report>,
     /// Where requests wait.
     pub(super) waits: Waits,
+    /// Whether a tenth of the requests or more found no server: it was going away, or refused connections.
+    pub(super) is_broken: bool,
     /// Whether more requests arrived all the time than the server completed.
     pub(super) is_behind: bool,
     /// What the convergence of runs is tested on.
@@ -86,6 +88,7 @@ impl Row {
                 .collect(),
             report: Some(Report { numbers: Vec::new(), slices: Vec::new(), ..reported.report.clone() }),
             waits: Waits::of(reported),
+            is_broken: is_broken(reported),
             is_behind: is_behind(reported),
             observed: Observed::default(),
             directory,
@@ -105,6 +108,7 @@ impl Row {
             limits: Vec::new(),
             report: None,
             waits: Waits::NOTHING,
+            is_broken: false,
             is_behind: false,
             observed: Observed { stat: None, numbers: Vec::new() },
             directory,
@@ -123,6 +127,7 @@ impl Row {
             limits: Vec::new(),
             report: None,
             waits: Waits::NOTHING,
+            is_broken: false,
             is_behind: false,
             observed: Observed { stat: None, numbers: Vec::new() },
             directory,
@@ -158,7 +163,7 @@ impl Row {
             Some(Certain::Kept) => "; ended early: certainly within the limits".to_owned(),
             None => String::new(),
         };
-        let behind = if self.is_behind { "; the server falls behind" } else { "" };
+        let behind = if self.is_behind { format!("; {FALLS_BEHIND}") } else { String::new() };
         format!(
             "{}; {} of {} failed; {verdict}{limits}{behind}{early}",
             columns.collect::<Vec<_>>().join(", "),
@@ -178,8 +183,32 @@ fn is_behind(reported: &Reported) -> bool {
         completions: part.completions,
         response: part.response_seconds,
     });
-    is_open && search::backlog(&slices.collect::<Vec<_>>()).is_some_and(|backlog| backlog.is_growing)
+    let slices = slices.collect::<Vec<_>>();
+    let arrivals = slices.iter().map(|slice| slice.arrivals).sum::<u64>();
+    is_open && arrivals >= ARRIVALS_MIN && search::backlog(&slices).is_some_and(|backlog| backlog.is_growing)
 }
+
+/// Whether connections were refused, reset or closed for a tenth of the requests or more.
+fn is_broken(reported: &Reported) -> bool {
+    let report = &reported.report;
+    let broken = report
+        .errors
+        .iter()
+        .filter(|error| error.code.is_none() && OF_CONNECTIONS.contains(&error.kind.as_str()));
+    broken.map(|error| error.count).sum::<u64>() * 10 >= report.requests.max(1)
+}
+
+/// That a variation misses a limit, in words.
+fn missed(limit: &str) -> String {
+    if limit == FALLS_BEHIND { limit.to_owned() } else { format!("misses {limit}") }
+}
+
+/// What a variation misses in which more requests arrived than the server completed: how long they take says nothing then.
+pub(super) const FALLS_BEHIND: &str = "the server falls behind";
+/// What requests fail by whose server is going away.
+const OF_CONNECTIONS: &[&str] = &["connect_failed", "connection_reset", "connection_closed"];
+/// Of fewer requests chance decides.
+const ARRIVALS_MIN: u64 = 200;
 
 /// The runs of every variation so far.
 #[derive(Default)]
@@ -243,6 +272,8 @@ pub(super) struct Measured<'a> {
     pub(super) cooldown: Duration,
     /// The limits that a variation must keep to be the best.
     pub(super) limits: &'a [Limit],
+    /// Those, and those of tiers, of which a variation need not keep all.
+    pub(super) drawn: &'a [Limit],
     pub(super) clock: Clock,
     pub(super) results: &'a Results,
 }
@@ -394,6 +425,9 @@ impl Measured<'_> {
 
     /// The limits that the runs of a variation do not keep, by the numbers themselves.
     fn misses(&self, rows: &[Row]) -> Vec<String> {
+        if !self.limits.is_empty() && rows.iter().any(|row| row.is_behind) {
+            return vec![FALLS_BEHIND.to_owned()];
+        }
         let judged = judged::judged(self.limits, self.clock, true, rows);
         let missed = self.limits.iter().zip(judged).filter(|(_, judged)| !judged.answer.looks_met());
         missed.map(|(limit, _)| judged::shown(limit)).collect()
@@ -598,7 +632,7 @@ impl Combination<'_> {
         cells.push(Cell::Text(worst.to_owned()));
         let why = self.rows.iter().find_map(|row| row.error.clone().or_else(|| row.skipped.clone()));
         let why = why.or_else(|| self.limits.first().map(|limit| format!("{limit}: not compared")));
-        let why = why.or_else(|| self.misses.first().map(|limit| format!("misses {limit}")));
+        let why = why.or_else(|| self.misses.first().map(|limit| missed(limit)));
         // A search may have several runs of one load.
         let is_best = |key: &str, number: Option<f64>| {
             let is_it = |best: &Value| {

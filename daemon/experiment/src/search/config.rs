@@ -486,7 +486,10 @@ impl Search {
         if !(2..=TIERS_MAX).contains(&count) {
             return Err(Refused::new(
                 place,
-                format!("expected 2 to {TIERS_MAX} tiers, not {count}: one tier is `sla_filters`"),
+                match count {
+                    1 => format!("expected 2 to {TIERS_MAX} tiers: one tier is `sla_filters`"),
+                    _ => format!("expected 2 to {TIERS_MAX} tiers, not {count}"),
+                },
             ));
         }
         if self.search_space.len() > 1 {

@@ -97,6 +97,7 @@ pub(super) struct MlperfEndpoints {
     /// The least seconds of issue time, up to concurrency 32 and above.
     least: [f64; 2],
     trials: usize,
+    most: usize,
     runs: Vec<Vec<Run>>,
 }
 
@@ -115,7 +116,7 @@ impl MlperfEndpoints {
     pub(super) fn new(search: &Search) -> Self {
         let points = search.points.clone();
         let runs = vec![Vec::new(); points.len()];
-        Self { points, least: search.least_issue_seconds, trials: 0, runs }
+        Self { points, least: search.least_issue_seconds, trials: 0, most: search.max_iterations, runs }
     }
 
     fn least_of(&self, point: u32) -> f64 {
@@ -160,7 +161,12 @@ impl MlperfEndpoints {
 impl Planner for MlperfEndpoints {
     fn ask(&mut self) -> Ask {
         let next = (0..self.points.len()).find_map(|place| self.needs(place));
-        next.map_or(Ask::Done("mlperf_endpoints_points_measured"), Ask::Measure)
+        match next {
+            Some(_) if self.trials >= self.most => Ask::Done("max_iterations"),
+            Some(probe) => Ask::Measure(probe),
+            None if self.note().is_some() => Ask::Done("mlperf_endpoints_points_missing"),
+            None => Ask::Done("mlperf_endpoints_points_measured"),
+        }
     }
 
     fn tell(&mut self, trial: &Trial) {
@@ -257,6 +263,7 @@ mod tests {
             "planner": "mlperf_endpoints",
             "search_space": [{"path": "phases.profiling.concurrency", "lo": 1, "hi": 256, "kind": "int"}],
             "points": [1, 4, 7, 18, 41, 104, 256],
+            "max_iterations": 200,
         });
         // A request takes a second; a pass is 100 requests, and ramp and drain together take a tenth of a run.
         let finished = finish(block, |probe| {
@@ -289,6 +296,7 @@ mod tests {
             "planner": "mlperf_endpoints",
             "search_space": [{"path": "phases.profiling.concurrency", "lo": 1, "hi": 256, "kind": "int"}],
             "points": [1, 4, 7, 18, 41, 104, 256],
+            "max_iterations": 200,
         });
         let finished = finish(block, |probe| {
             if probe.values[0] > 200.0 {
@@ -303,6 +311,7 @@ mod tests {
             });
             Outcome::Measured(measured)
         });
+        assert_eq!(finished.reason, "mlperf_endpoints_points_missing");
         let note = finished.note();
         assert!(note.contains("at 1 requests of a steady state were issued for 1 s only"), "{note}");
         assert!(note.contains("at 256: this client was the limit: late_requests"), "{note}");

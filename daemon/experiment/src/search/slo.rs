@@ -122,10 +122,8 @@ impl Slo {
             (None, Some(upper)) => upper.confirmation().unwrap_or_else(|| end(upper, "slo_no_pass_in_range")),
             (Some(lower), None) if lower.load < self.axis.hi => search((lower.load * 2.0).min(self.axis.hi)),
             (Some(lower), None) => lower.confirmation().unwrap_or(Ask::Done("slo_no_failure_in_range")),
-            // What rounding adds to a step is none.
-            (Some(lower), Some(upper))
-                if upper.load - lower.load > self.step(lower.load) * (1.0 + f64::EPSILON * 8.0) =>
-            {
+            // What rounding adds to a step is none: no load is asked for that is an end of the gap.
+            (Some(lower), Some(upper)) if upper.load - lower.load > self.step(lower.load) * ROUNDED => {
                 search(self.between(lower.load, upper.load))
             }
             (Some(lower), Some(upper)) => lower
@@ -286,6 +284,8 @@ const LENGTH_MAX: u32 = 8;
 /// The gap at which the search stops, as a share of the load.
 const STEP: f64 = 0.01;
 const CLIENT: &str = "client_limited";
+/// A gap that is larger than a step by less is one step.
+const ROUNDED: f64 = 1.0 + 1e-9;
 
 #[cfg(test)]
 mod tests;

@@ -151,6 +151,9 @@ impl Requests {
 
     /// Which share of requests had which latency at most.
     fn distribution(&self, artifacts: &Artifacts<'_>) -> Option<Figure> {
+        if self.rows.len() < 2 {
+            return None;
+        }
         let (name, unit) = self.latency(artifacts);
         let curve = |value: fn(&Row) -> Option<f64>| {
             let mut values =
@@ -220,7 +223,10 @@ impl Requests {
                 Mark::new("in flight", Subject::Series(0), Shape::Step { points: points(&busy) })
                     .on_the_right(),
             ],
-            notes: vec![format!("Tokens count when their request ends; each step is {length:.3} s.")],
+            notes: vec![match has_tokens {
+                true => format!("Tokens count when their request ends; each step is {length:.3} s."),
+                false => format!("Each step is {length:.3} s."),
+            }],
             ..Figure::default()
         })
     }
@@ -238,7 +244,10 @@ impl Requests {
         let marks = marks.map(|(spans, (name, subject))| Mark::new(*name, *subject, Shape::Gantt { spans }));
         let marks = marks.collect::<Vec<_>>();
         (!marks.is_empty()).then(|| Figure {
-            title: format!("Where the time of the {} slowest requests went", self.slowest.len()),
+            title: match self.slowest.len() {
+                1 => "Where the time of the request went".to_owned(),
+                count => format!("Where the time of the {count} slowest requests went"),
+            },
             x: Axis { scale: ScaleKind::Linear, ..Axis::new("Since it was due", "ms") },
             y: Axis { scale: ScaleKind::Linear, from_zero: false, ..Axis::new("Place by latency", "") },
             marks,
@@ -285,8 +294,13 @@ impl Stages {
             due: request.due_ns.0.min(request.submitted_ns.unwrap_or(request.due_ns).0),
             submitted: ns(request.submitted_ns),
             sent: ns(request.kernel_sent_last_ns),
-            first: ns(request.first_token_kernel_ns.or(request.first_event_kernel_ns)),
-            last: ns(request.kernel_received_last_ns),
+            // Without the kernel's stamps, what the client saw.
+            first: ns(request
+                .first_token_kernel_ns
+                .or(request.first_event_kernel_ns)
+                .or(request.first_token_reaped_ns)
+                .or(request.first_event_reaped_ns)),
+            last: ns(request.kernel_received_last_ns.or(request.last_token_reaped_ns)),
             ended: request.ended_ns.0,
         }
     }
@@ -328,8 +342,8 @@ fn seconds(ns: u64) -> f64 {
 const STAGES: &[(&str, Subject); 5] = &[
     ("waits for the client", Subject::Client),
     ("is sent", Subject::Kernel),
-    ("waits for the first token", Subject::Server),
-    ("is streamed", Subject::Series(5)),
+    ("waits for the response", Subject::Server),
+    ("is received", Subject::Series(5)),
     ("is read by the client", Subject::Treatment),
 ];
 /// How many of the slowest requests are drawn.

@@ -1,15 +1,15 @@
 //! What is drawn of a sweep: throughput against latency, and what a load does to the number that is looked at.
 
 use super::super::judged::{kernel_tag, shown};
-use super::{Combination, Measured, Row, pareto};
-use experiment::search::Op;
+use super::{Combination, FALLS_BEHIND, Measured, Row, pareto};
+use experiment::search::{Limit, Op};
 use metric::{Report, Stat, find};
 use picture::{Axis, Covariance, Figure, Mark, Point, ScaleKind, Shape, Subject, confidence_ellipse};
 use std::collections::BTreeSet;
 
 impl Measured<'_> {
-    /// The figures of a sweep. `answer` is the value that a search along one axis found.
-    pub(in super::super) fn pictures(&self, answer: Option<f64>) -> Vec<Figure> {
+    /// The figures of a sweep. `answers` are the values that a search along one axis found, each with its name.
+    pub(in super::super) fn pictures(&self, answers: &[(String, f64)]) -> Vec<Figure> {
         let mut combinations = self.combinations();
         // Of a search, the last run of a load is the longest.
         let names = combinations.iter().map(Combination::name).collect::<Vec<_>>();
@@ -18,7 +18,7 @@ impl Measured<'_> {
             place += 1;
             !names[place..].contains(&names[place - 1])
         });
-        [self.front(&combinations), self.along(&combinations, answer)].into_iter().flatten().collect()
+        [self.front(&combinations), self.along(&combinations, answers)].into_iter().flatten().collect()
     }
 
     /// Throughput against latency, with the variations that no other one beats in both.
@@ -57,7 +57,11 @@ impl Measured<'_> {
             Mark::new("", Subject::Series(0), Shape::Points { points: places.iter().map(point).collect() });
         let is_streamed =
             places.iter().any(|(one, ..)| one.reports().any(|report| report.get(STREAMED).is_some()));
-        let latency = if is_streamed { "Time to first token, p99" } else { "Request latency, p99" };
+        let latency = if is_streamed {
+            "Time to first token by the client's clock, p99"
+        } else {
+            "Request latency by the client's clock, p99"
+        };
         let notes = ["A hollow point says nothing of the server, or misses a limit.".to_owned()];
         let any_hollow = places.iter().any(|(one, ..)| one.refused().is_some());
         Some(Figure {
@@ -71,14 +75,14 @@ impl Measured<'_> {
     }
 
     /// What the load does to the first limit's number, or to latency: by the client's clock and by the kernel's.
-    fn along(&self, combinations: &[Combination<'_>], answer: Option<f64>) -> Option<Figure> {
+    fn along(&self, combinations: &[Combination<'_>], answers: &[(String, f64)]) -> Option<Figure> {
         let names = self.names();
         let [(path, name)] = &names[..] else { return None };
         let places =
             combinations.iter().filter_map(|one| Some((one, one.variation.values.get(path)?.as_f64()?)));
         let mut places = places.collect::<Vec<_>>();
         places.sort_by(|(_, one), (_, other)| one.total_cmp(other));
-        let limit = self.limits.first();
+        let limit = self.drawn.first();
         let stat = limit
             .and_then(|limit| Stat::ALL.into_iter().find(|stat| stat.name() == limit.stat))
             .unwrap_or(Stat::P99);
@@ -115,13 +119,16 @@ impl Measured<'_> {
         if lines.is_empty() || places.len() < 2 {
             return None;
         }
-        let bound = limit
-            .map(|limit| Mark::new(shown(limit), Subject::Limit, Shape::Horizontal { y: limit.threshold }));
+        let is_of_it = |other: &&Limit| other.metric_tag == tag && other.stat == stat.name();
+        let bounds =
+            self.drawn.iter().filter(is_of_it).map(|limit| {
+                Mark::new(shown(limit), Subject::Limit, Shape::Horizontal { y: limit.threshold })
+            });
+        let bounds = bounds.collect::<Vec<_>>();
         let keeps = limit.is_none_or(|limit| matches!(limit.op, Op::Lt | Op::Le));
-        let found = answer.map(|x| {
-            let name = if limit.is_some() { "the most that keeps every limit" } else { "the knee" };
-            Mark::new(name, Subject::Limit, Shape::Vertical { x })
-        });
+        let found = answers
+            .iter()
+            .map(|(name, x)| Mark::new(name.clone(), Subject::Limit, Shape::Vertical { x: *x }));
         Some(Figure {
             title: format!("{} by {name}", metric.header),
             x: Axis { from_zero: false, ..Axis::new(name.clone(), "") },
@@ -129,7 +136,7 @@ impl Measured<'_> {
                 scale: if keeps { ScaleKind::Auto } else { ScaleKind::Linear },
                 ..Axis::new(format!("{}, {}", metric.header, stat.name()), metric.display.name())
             },
-            marks: lines.into_iter().chain(bound).chain(found).collect(),
+            marks: lines.into_iter().chain(bounds).chain(found).collect(),
             ..Figure::default()
         })
     }
@@ -147,7 +154,9 @@ impl Combination<'_> {
 
     /// Why it is not among the best.
     fn refused(&self) -> Option<String> {
-        let misses = (!self.misses.is_empty()).then(|| "misses a limit".to_owned());
+        let is_behind = self.misses.iter().any(|miss| miss == FALLS_BEHIND);
+        let misses = if is_behind { FALLS_BEHIND } else { "misses a limit" };
+        let misses = (!self.misses.is_empty()).then(|| misses.to_owned());
         let why = self.limits.iter().cloned().chain(misses).collect::<BTreeSet<_>>();
         (!why.is_empty()).then(|| why.into_iter().collect::<Vec<_>>().join(", "))
     }

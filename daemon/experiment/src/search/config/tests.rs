@@ -135,7 +135,7 @@ fn numbers_are_in_their_ranges() {
     refused(
         "sla_tiers",
         json!([tier("a", json!([limit("lt")]))]),
-        "expected 2 to 10 tiers, not 1: one tier is `sla_filters`",
+        "expected 2 to 10 tiers: one tier is `sla_filters`",
     );
     let refused_at = |second: Value, place: &str, why: &str| {
         let over = json!({"sla_tiers": [tier("a", json!([limit("lt")])), second]});

@@ -118,3 +118,29 @@ fn one_wrong_answer_does_not_end_a_search_below_it() {
     let finished = search("int", 64, outcome);
     assert_eq!(finished.best(), Some(20.0), "{:?}", finished.values());
 }
+
+/// The client becomes the limit at a load that is one step above the best one: nothing is asked for again and again.
+#[test]
+fn a_client_that_is_the_limit_one_step_above_ends_the_search() {
+    let block = json!({
+        "search_space": [{"path": "phases.profiling.rate", "lo": 50, "hi": 250, "kind": "real"}],
+        "sla_filters": [{"metric_tag": "x", "op": "le", "threshold": 131.0}],
+        "max_iterations": 60,
+    });
+    let mut longest = 0;
+    let finished = finish(block, |probe| {
+        longest = longest.max(probe.length);
+        // A longer run at the greatest load that keeps the limit is late.
+        match probe.values[0] {
+            load if load > 129.0 && load <= 131.0 && probe.confirms => {
+                Outcome::ClientLimited("late".to_owned())
+            }
+            load => judged_at_most(load, 131.0),
+        }
+    });
+    assert_ne!(finished.reason, "max_iterations", "{:?}", finished.values());
+    let mut values = finished.values();
+    values.sort_by(f64::total_cmp);
+    let repeated = values.windows(3).filter(|three| three[0].to_bits() == three[2].to_bits()).count();
+    assert!(repeated <= 2, "no load is asked for again and again: {values:?}");
+}
