@@ -106,12 +106,14 @@ pub fn run_daemon(args: &Args, build: &Build) -> Result<()> {
     // A private daemon belongs to its client, and ignores the configuration of the host's administrator.
     let config = if args.private { Config::default() } else { Config::read(args.config.as_deref())? };
     let manager = if args.private { Manager::none() } else { Manager::of_environment()? };
+    // Before clients can connect: of two daemons the one that listens must be the one that has the directory.
+    let run_dirs = RunDirs::open(&args.state_dir)?;
     let source = match manager.listener() {
         Some(listener) => Source::Listening(listener),
         None if args.private => Source::handed_on()?,
         None => Source::listen(&args.socket, privileges::client_group())?,
     };
-    let Started { runs, guard, publisher } = start(args, &config, *build)?;
+    let Started { runs, guard, publisher } = start(args, &config, *build, run_dirs)?;
     let runs = Arc::new(runs);
     let services = match publisher {
         Some(publisher) => service::start(&runs, config.observe, &args.state_dir, publisher)?,
@@ -133,8 +135,7 @@ pub fn run_daemon(args: &Args, build: &Build) -> Result<()> {
 }
 
 /// Everything that requires root, in the order in which privileges are dropped.
-fn start(args: &Args, config: &Config, build: Build) -> Result<Started> {
-    let run_dirs = RunDirs::open(&args.state_dir)?;
+fn start(args: &Args, config: &Config, build: Build, run_dirs: RunDirs) -> Result<Started> {
     let identities = Identities::of_host();
     let program = args.loadgen.clone().map_or_else(|| beside_this("aiperf-loadgen"), Ok)?;
     anyhow::ensure!(
