@@ -242,7 +242,8 @@ fn a_socket_belongs_to_one_daemon() {
     let state = tempfile::tempdir().unwrap();
     let daemon = Daemon::start(state.path());
     let mut command = Command::new(end_to_end::programs::folder().join("aiperfd"));
-    command.arg("--socket").arg(&daemon.socket).arg("--state-dir").arg(state.path());
+    let other = tempfile::tempdir().unwrap();
+    command.arg("--socket").arg(&daemon.socket).arg("--state-dir").arg(other.path());
     let second = Run::by(command).end();
     second.ended_with(1);
     assert!(second.err.contains("another aiperfd listens"), "the error states the reason: {}", second.err);
