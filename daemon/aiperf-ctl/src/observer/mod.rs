@@ -221,6 +221,7 @@ mod tests {
     use super::*;
     use crate::plan::testing::profile_of;
     use std::cell::RefCell;
+    use std::fs;
 
     fn check(flags: &str, expected: usize) {
         let (_, profile) = profile_of(&format!("--model m --url http://10.0.0.1:8000 {flags}")).unwrap();
@@ -293,5 +294,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         Observers(Vec::new()).finish(folder.path()).unwrap();
         assert!(!folder.path().join("run.json").exists(), "nothing to add");
+    }
+
+    #[test]
+    fn a_description_that_is_read_has_the_digits_that_were_written() {
+        let folder = tempfile::tempdir().unwrap();
+        // A parser that is not exact reads the number before or after some of these.
+        let numbers = (1..1000_u32).map(|number| (number.to_string(), f64::from(number).sqrt() / 1e5));
+        let run = Description { figures: numbers.collect(), ..crate::session::fake::run() };
+        fs::write(folder.path().join("run.json"), serde_json::to_vec_pretty(&run).unwrap()).unwrap();
+        assert_eq!(read_run(folder.path()).unwrap().figures, run.figures);
     }
 }
