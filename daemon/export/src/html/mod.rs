@@ -28,15 +28,16 @@ pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<()
     body.push_str(&write_sections(&overview.sections));
     let pictures = view::pictures(artifacts)?;
     body.push_str(&sections::pictures(&pictures.figures));
-    if !pictures.slowest.rows.is_empty() {
+    if let Some(slowest) = pictures.slowest {
         body.push_str("<details><summary>The slowest requests</summary>\n");
-        body.push_str(&write_sections(&[Section::Table(pictures.slowest)]));
+        body.push_str(&write_sections(&[Section::Table(slowest)]));
         body.push_str("</details>\n");
     }
     body.push_str("<details><summary>Every table</summary>\n");
     body.push_str(&write_sections(&full.sections));
     body.push_str("</details>\n");
-    let digest = hex(&Sha256::digest(serde_json::to_vec(artifacts.run)?));
+    // As run.json is written.
+    let digest = hex(&Sha256::digest(serde_json::to_vec_pretty(artifacts.run)?));
     let seconds = format!("{} requests in {:.1} s", head.requests, head.seconds);
     let load = head.load.iter().cloned().chain([seconds]).collect::<Vec<_>>().join(" · ");
     let title = head.what.join(" · ");

@@ -8,12 +8,12 @@ use picture::{Axis, Figure, Mark, Point, ScaleKind, Shape, Span, Subject};
 use record::{Request, Standing};
 
 /// What is drawn of a run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Pictures {
     /// The figures; none of a run without requests that completed.
     pub figures: Vec<Figure>,
     /// The requests of the last figure, stage by stage.
-    pub slowest: Table,
+    pub slowest: Option<Table>,
 }
 
 /// The figures of a run.
@@ -21,12 +21,12 @@ pub struct Pictures {
 /// # Errors
 /// When its requests cannot be read.
 pub fn pictures(artifacts: &Artifacts<'_>) -> Result<Pictures, ExportError> {
-    let requests = Requests::read(artifacts)?;
+    let Some(requests) = Requests::read(artifacts)? else { return Ok(Pictures::default()) };
     let refused = refused(artifacts);
     let figures = [
         requests.over_time(artifacts),
         requests.distribution(artifacts),
-        requests.rates(),
+        requests.rates(artifacts),
         requests.slowest(),
     ];
     let figures = figures.into_iter().flatten().map(|figure| Figure { refused: refused.clone(), ..figure });
@@ -76,18 +76,11 @@ struct Stages {
 }
 
 impl Requests {
-    fn read(artifacts: &Artifacts<'_>) -> Result<Self, ExportError> {
+    /// Those of a run; `None` if nothing is known of how long they took.
+    fn read(artifacts: &Artifacts<'_>) -> Result<Option<Self>, ExportError> {
         let has = |tag: &str| artifacts.report.get(tag).is_some();
         let tag = if has("time_to_first_token") { "time_to_first_token" } else { "request_latency" };
-        let kernel = format!("kernel_{tag}");
-        let (Some(client), Some(kernel)) = (find(tag), find(&kernel)) else {
-            return Ok(Self {
-                rows: Vec::new(),
-                slowest: Vec::new(),
-                metrics: [metric::METRICS[0]; 2],
-                begin: 0,
-            });
-        };
+        let Some((client, kernel)) = find(tag).zip(find(&format!("kernel_{tag}"))) else { return Ok(None) };
         let mut made =
             Self { rows: Vec::new(), slowest: Vec::new(), metrics: [client, kernel], begin: u64::MAX };
         for request in artifacts.exchanges.requests()? {
@@ -104,7 +97,7 @@ impl Requests {
             row.start -= begin;
             row.end -= begin;
         });
-        Ok(made)
+        Ok(Some(made))
     }
 
     fn put(&mut self, request: &Request, settings: &Settings) {
@@ -145,6 +138,7 @@ impl Requests {
             x: time("Due"),
             y: Axis::new(name.clone(), unit),
             marks,
+            notes: without_failed(artifacts).into_iter().collect(),
             ..Figure::default()
         })
     }
@@ -179,7 +173,7 @@ impl Requests {
     }
 
     /// Requests that ended, tokens and requests in flight, over the run.
-    fn rates(&self) -> Option<Figure> {
+    fn rates(&self, artifacts: &Artifacts<'_>) -> Option<Figure> {
         let last = self.rows.iter().map(|row| row.end).fold(0.0, f64::max);
         if self.rows.len() < 2 || last <= 0.0 {
             return None;
@@ -223,10 +217,12 @@ impl Requests {
                 Mark::new("in flight", Subject::Series(0), Shape::Step { points: points(&busy) })
                     .on_the_right(),
             ],
-            notes: vec![match has_tokens {
+            notes: std::iter::once(match has_tokens {
                 true => format!("Tokens count when their request ends; each step is {length:.3} s."),
                 false => format!("Each step is {length:.3} s."),
-            }],
+            })
+            .chain(without_failed(artifacts))
+            .collect(),
             ..Figure::default()
         })
     }
@@ -258,7 +254,7 @@ impl Requests {
 
 impl Requests {
     /// The slowest requests with the length of each stage.
-    fn table(&self) -> Table {
+    fn table(&self) -> Option<Table> {
         let fixed = [
             ("Place", Side::Right),
             ("Request", Side::Right),
@@ -279,7 +275,7 @@ impl Requests {
             let due = Cell::number(Some(float(stages.due.saturating_sub(self.begin)) / 1e9));
             table.row(counts.map(Cell::Count).into_iter().chain(lengths).chain([all, again, due]));
         }
-        table
+        (!self.slowest.is_empty()).then_some(table)
     }
 }
 
@@ -321,6 +317,12 @@ impl Stages {
     fn order(&self) -> (std::cmp::Reverse<u64>, u64) {
         (std::cmp::Reverse(self.ended.saturating_sub(self.due)), self.due)
     }
+}
+
+/// That failed requests are not drawn, if there are any.
+fn without_failed(artifacts: &Artifacts<'_>) -> Option<String> {
+    let failed = artifacts.report.failed;
+    (failed > 0).then(|| format!("{failed} failed requests are not drawn."))
 }
 
 /// The client's mark and the kernel's, where there are numbers.

@@ -122,9 +122,16 @@ impl Summaries {
     /// The first series of the measured phases whose metric has one of these names, `_total` or not.
     #[must_use]
     pub fn find(&self, names: &[&str]) -> Option<(&str, &Series)> {
+        let (name, series) = self.all(names)?;
+        Some((name, series.first()?))
+    }
+
+    /// The series of the measured phases, one or more, of the first of these metrics that there is.
+    #[must_use]
+    pub fn all(&self, names: &[&str]) -> Option<(&str, &[Series])> {
         names.iter().find_map(|name| {
             let (name, family) = self.profiling.get_key_value(*name)?;
-            Some((name.as_str(), family.series.first()?))
+            (!family.series.is_empty()).then_some((name.as_str(), family.series.as_slice()))
         })
     }
 }
