@@ -78,6 +78,11 @@ impl Spread {
         self.mean
     }
 
+    /// The confidence interval of the mean; `None` for one run.
+    pub(crate) fn interval(&self) -> Option<(f64, f64)> {
+        self.interval.map(|(low, high, _)| (low, high))
+    }
+
     /// Deviation / mean.
     pub(super) const fn cv(&self) -> Option<f64> {
         self.cv

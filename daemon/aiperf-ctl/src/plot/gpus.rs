@@ -28,10 +28,15 @@ impl Gpus {
         let mut gpus = Self { is_there: true, ..Self::default() };
         let mut lines = BufReader::new(source::open(&path, BYTES_MAX).with_context(shown)?);
         let mut line = Vec::new();
+        let mut broken = None;
         while next_line(&mut lines, &mut line, LINE_BYTES_MAX).with_context(shown)? {
             // Of a file that is still written the last line may be a part.
-            if let Ok(reading) = serde_json::from_slice::<Value>(&line) {
-                gpus.add(&reading, begin_ns);
+            if let Some(error) = broken {
+                return Err(error).context("a line is not JSON").with_context(shown);
+            }
+            match serde_json::from_slice::<Value>(&line) {
+                Ok(reading) => gpus.add(&reading, begin_ns),
+                Err(error) => broken = Some(error),
             }
         }
         Ok(gpus)
@@ -39,7 +44,7 @@ impl Gpus {
 
     fn add(&mut self, reading: &Value, begin_ns: u64) {
         let Some(at) = reading["timestamp_ns"].as_u64() else { return };
-        let moment = at.cast_signed().saturating_sub(begin_ns.cast_signed()) / INTERVAL_NS;
+        let moment = at.cast_signed().saturating_sub(begin_ns.cast_signed()).div_euclid(INTERVAL_NS);
         for (name, value) in reading["telemetry_data"].as_object().into_iter().flatten() {
             let Some(value) = value.as_f64().filter(|value| value.is_finite()) else { continue };
             let (sum, number) =
@@ -100,6 +105,7 @@ mod tests {
         };
         let begin = 1_790_000_000_000_000_000;
         let lines = [
+            line(begin - 1, 0, 90.0),
             line(begin, 0, 10.0),
             line(begin + 1000, 1, 30.0),
             line(begin + 1_000_000_000, 0, 50.0),
@@ -116,5 +122,8 @@ mod tests {
         assert_eq!(gpus.resolved("nvidia_gpu_utilization"), "amd_gfx_activity", "the name");
         assert!(gpus.over_time("nvidia_power_usage").is_err(), "another metric");
         assert!(Gpus::default().over_time("x").unwrap_err().contains("--gpu-telemetry"), "none");
+        std::fs::write(directory.path().join(NAME), format!("{{\"cut\n{}\n", line(begin, 0, 1.0))).unwrap();
+        let broken = format!("{:#}", Gpus::read(directory.path(), begin).unwrap_err());
+        assert!(broken.contains("a line is not JSON"), "{broken}");
     }
 }

@@ -2,11 +2,12 @@
 
 use super::config::{Classification, Quantity};
 use super::find::{AGGREGATE_SUMMARY, RunDir, SUMMARY, trials};
+use crate::multi_run::aggregate::Spread;
 use crate::report;
 use crate::sweep::NOT_COMPARED;
 use anyhow::{Context, Result, bail};
 use import::document;
-use metric::{Stat, confidence, float_of};
+use metric::{Stat, float_of};
 use record::{Standing, Verdict};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -178,7 +179,7 @@ impl RunSummary {
         let interval = self.intervals.get(&(of.name.clone(), stat_of(of).to_owned())).copied();
         let values = self.trials.iter().filter_map(|trial| number(trial, of)).collect::<Vec<_>>();
         if interval.is_some() && usize::try_from(self.runs).is_ok_and(|runs| runs == values.len()) {
-            return Some(interval_of(&values, level));
+            return interval_of(&values, level);
         }
         Some((self.number(of)?, interval?))
     }
@@ -210,15 +211,11 @@ pub(super) fn correlation(pairs: &[(f64, f64)]) -> Option<f64> {
     Some(xy / (xx * yy).sqrt()).filter(|value| value.is_finite())
 }
 
-/// The interval of the mean of some values by Student's t, around it; without extent for one value.
-pub(super) fn interval_of(values: &[f64], level: f64) -> (f64, Interval) {
-    let n = float_of(values.len());
-    let mean = values.iter().sum::<f64>() / n;
-    let half = confidence::t_critical(values.len() as u64, level).map_or(0.0, |t| {
-        let squares = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
-        t * (squares / (n - 1.0)).sqrt() / n.sqrt()
-    });
-    (mean, Interval { low: mean - half, high: mean + half })
+/// The mean of some values with its interval; without extent for one value, `None` for none.
+pub(super) fn interval_of(values: &[f64], level: f64) -> Option<(f64, Interval)> {
+    let spread = Spread::of(values, level)?;
+    let (low, high) = spread.interval().unwrap_or_else(|| (spread.mean(), spread.mean()));
+    Some((spread.mean(), Interval { low, high }))
 }
 
 /// Why a verdict means that numbers must not be used, as its reason's name and in words: it is invalid, or this client was the limit.
@@ -424,11 +421,12 @@ mod tests {
 
     #[test]
     fn intervals_are_those_of_student() {
-        let (mean, interval) = interval_of(&[10.0, 12.0, 14.0], 0.95);
+        let (mean, interval) = interval_of(&[10.0, 12.0, 14.0], 0.95).unwrap();
         // t(0.975, 2) = 4.302653, s = 2, n = 3.
         let half = 4.302_653 * 2.0 / 3.0_f64.sqrt();
         assert!((mean - 12.0).abs() < 1e-9 && (interval.high - 12.0 - half).abs() < 1e-4, "{interval:?}");
-        assert_eq!(interval_of(&[5.0], 0.95).1, Interval { low: 5.0, high: 5.0 }, "one run");
+        assert_eq!(interval_of(&[5.0], 0.95), Some((5.0, Interval { low: 5.0, high: 5.0 })), "one run");
+        assert_eq!(interval_of(&[], 0.95), None, "none");
     }
 
     /// The aggregate of three runs whose latencies are 10, 12 and 14 ms and whose throughput falls with them.

@@ -56,7 +56,7 @@ pub(crate) fn run(args: &PlotArgs) -> Result<u8> {
     let runs = find::runs(&paths)?;
     let config = Config::load(args.config.as_deref(), &paths)?;
     let output = args.output.clone().unwrap_or_else(|| paths[0].join(FOLDER));
-    if args.mlflow_upload && output.parent() != Some(&paths[0]) {
+    if args.mlflow.mlflow_upload && output.parent() != Some(&paths[0]) {
         let why =
             "--mlflow-upload uploads the run's directory, so the pictures must be in it: leave --output out";
         return Err(Refusal(why.to_owned()).into());
@@ -69,8 +69,8 @@ pub(crate) fn run(args: &PlotArgs) -> Result<u8> {
     let plots = draw(&runs, &config)?;
     let drawn = files::write(&output, &plots, &runs, formats)?;
     report(&plots, &config, &output, drawn);
-    if args.mlflow_upload && drawn > 0 {
-        mlflow::upload_again(&args.mlflow_tracking_uri, &args.mlflow_run_id, &paths[0])?;
+    if args.mlflow.mlflow_upload && drawn > 0 {
+        mlflow::upload_again(&args.mlflow, &paths[0])?;
     }
     Ok(if drawn > 0 { 0 } else { FAILED })
 }

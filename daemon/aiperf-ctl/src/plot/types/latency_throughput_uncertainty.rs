@@ -67,20 +67,12 @@ fn points(spec: &Spec, group: &Group<'_>, x: &Quantity, y: &Quantity) -> Vec<Ben
     }
     for runs in single.into_values() {
         let known = runs.iter().filter_map(|run| Some((run.number(x)?, run.number(y)?))).collect::<Vec<_>>();
-        if known.is_empty() {
-            continue;
-        }
         let around = |of: fn(&(f64, f64)) -> f64| {
             interval_of(&known.iter().map(of).collect::<Vec<_>>(), spec.ci_level)
         };
+        let (Some(x_mean), Some(y_mean)) = (around(|pair| pair.0), around(|pair| pair.1)) else { continue };
         let count = u32::try_from(known.len()).unwrap_or(u32::MAX);
-        points.push(point(
-            around(|pair| pair.0),
-            around(|pair| pair.1),
-            correlation(&known),
-            count,
-            label(spec, runs[0]),
-        ));
+        points.push(point(x_mean, y_mean, correlation(&known), count, label(spec, runs[0])));
     }
     points
 }
