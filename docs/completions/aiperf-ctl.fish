@@ -456,7 +456,7 @@ complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand report" -l mlflow-
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand report" -l socket -d 'The daemon\'s control socket, for a run given by id' -r -F
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand report" -l steady-state -d 'Also report the steady state of the run, without ramp-up and drain'
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand report" -l show-trace-timing -d 'Also show the stages of the HTTP exchange on the console'
-complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand report" -l mlflow-upload -d 'Upload the directory\'s files, including plots, to the MLflow run named in its `mlflow_export.json`'
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand report" -l mlflow-upload -d 'Upload the directory\'s files, pictures included, to the MLflow run named in its `mlflow_export.json`'
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand report" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand compare" -l metric -d 'Compare only these metrics, each given as a tag or tag.stat; repeat the flag or separate them by commas' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand compare" -l fail-if -d 'Exit with status 4 if this condition holds for a run: TAG.STAT OP LIMIT, such as \'time_to_first_token.p99 > 1.05x\' (1.05 times the baseline) or \'request_latency.p99 > 250\' (in the metric\'s unit). OP is one of > >= < <=. It holds if it does at both ends of the 95 % confidence interval. For sweeps, if it does for any variation' -r

@@ -55,9 +55,9 @@ pub(crate) fn run(args: &ReportArgs) -> Result<u8> {
         reported.write_formats(to, &args.format)?;
     }
     reported.print(args.console)?;
-    if args.mlflow_upload {
+    if args.mlflow.mlflow_upload {
         let from = args.artifact_dir.as_deref().unwrap_or(&directory);
-        mlflow::upload_again(&args.mlflow_tracking_uri, &args.mlflow_run_id, from)?;
+        mlflow::upload_again(&args.mlflow, from)?;
     }
     Ok(0)
 }

@@ -3,7 +3,7 @@
 use crate::Refused;
 use crate::design::{DIMENSIONS_MAX, Optimization, latin_hypercube, sobol};
 use crate::path;
-use crate::search::{Limit, Search};
+use crate::search::{Limit, Search, contradiction};
 use crate::variation::{Variation, text};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -248,6 +248,24 @@ impl Sweep {
             Values::AdaptiveSearch(search) => Some(search),
             _ => None,
         }
+    }
+
+    /// The sweep with a limit more, unless it has it.
+    ///
+    /// # Errors
+    /// When the limits contradict each other, or the search can have none.
+    pub fn limited(mut self, limit: Limit) -> Result<Self, Refused> {
+        match &mut self.values {
+            Values::AdaptiveSearch(search) => search.limit(limit)?,
+            _ if self.common.sla_filters.contains(&limit) => {}
+            _ => {
+                self.common.sla_filters.push(limit);
+                if let Some(why) = contradiction(&self.common.sla_filters) {
+                    return Err(Refused::new("sweep.sla_filters", why));
+                }
+            }
+        }
+        Ok(self)
     }
 
     /// The limits that a variation must keep.
@@ -779,5 +797,31 @@ mod tests {
             let why = Sweep::parse(sweep.clone()).map(drop).unwrap_err().to_string();
             assert!(why.contains(expected), "{sweep}: {why}");
         }
+    }
+
+    #[test]
+    fn a_limit_more_holds_for_every_tier() {
+        let limit = |op: &str, threshold: f64| json!({"metric_tag": "time_to_first_token", "stat": "p95", "op": op, "threshold": threshold});
+        let more = |op: &str, threshold: f64| serde_json::from_value::<Limit>(limit(op, threshold)).unwrap();
+        let tier = |label: &str, threshold: f64| json!({"label": label, "filters": [limit("lt", threshold)]});
+        let search = || {
+            Sweep::parse(json!({
+                "type": "adaptive_search", "planner": "slo",
+                "search_space": [{"path": "concurrency", "lo": 1, "hi": 64, "kind": "int"}],
+                "sla_tiers": [tier("fast", 100.0), tier("usual", 500.0)],
+            }))
+            .unwrap()
+        };
+        let limited = search().limited(more("gt", 1.0)).unwrap().limited(more("gt", 1.0)).unwrap();
+        assert_eq!(limited.limits(), [more("gt", 1.0), more("lt", 100.0), more("lt", 500.0)], "once");
+        let search_of = limited.search().unwrap();
+        assert_eq!(search_of.places_of_tier(0), [0, 1], "of the first tier");
+        assert_eq!(search_of.places_of_tier(1), [0, 2], "of the second tier");
+        let why = search().limited(more("gt", 200.0)).map(drop).unwrap_err().to_string();
+        assert!(why.contains("time_to_first_token"), "the first tier cannot keep it: {why}");
+        let plain = || Sweep::parse(json!({"parameters": {"concurrency": [1, 2]}})).unwrap();
+        let plain = plain().limited(more("lt", 5.0)).unwrap();
+        assert_eq!(plain.limits(), [more("lt", 5.0)]);
+        assert!(plain.limited(more("gt", 9.0)).is_err(), "no run keeps both");
     }
 }

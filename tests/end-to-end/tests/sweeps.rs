@@ -6,6 +6,7 @@ use end_to_end::server::Server;
 use end_to_end::{needs_programs, patience};
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -35,6 +36,39 @@ fn swept(directory: &Path) -> Value {
 fn journal(directory: &Path) -> Vec<Value> {
     let text = fs::read_to_string(directory.join("experiment.jsonl")).unwrap_or_default();
     text.lines().skip(1).filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A stored run of five requests is shown as a page and as timelines.
+#[track_caller]
+fn of_a_variation(run: &Path) {
+    let folder = tempfile::tempdir().unwrap();
+    let page = |name: &str| {
+        let mut report = Run::of("report");
+        report.command.arg(run).args(["--format", "html", "--artifact-dir"]).arg(folder.path().join(name));
+        report.end().ended_with(0);
+        let files = fs::read_dir(folder.path().join(name)).unwrap();
+        assert_eq!(files.count(), 1, "only the page");
+        fs::read_to_string(folder.path().join(name).join("report.html")).unwrap()
+    };
+    let first = page("first");
+    assert!(first.contains(&sha256(&fs::read(run.join("run.json")).unwrap())), "{first}");
+    assert_eq!(page("again"), first, "the same run gives the same page");
+    let mut trace = Run::of("trace");
+    trace.command.arg(run);
+    trace.end().ended_with(0);
+    assert!(fs::read(run.join("trace.pftrace")).unwrap().len() > 1000, "five requests");
+    let mut trace = Run::of("trace");
+    trace.command.arg(run).args(["--format", "chrome"]);
+    trace.end().ended_with(0);
+    let trace = read(&run.join("trace.json"));
+    let events = trace["traceEvents"].as_array().unwrap();
+    // A slice of the client's process for each request.
+    let of_client = |event: &&Value| event["name"].as_str().is_some_and(|name| name.starts_with("request "));
+    assert_eq!(events.iter().filter(of_client).count(), 5, "{trace:#}");
 }
 
 #[track_caller]
@@ -78,6 +112,9 @@ fn every_combination_is_measured_once() {
         first.contains("Throughput and latency") && first.contains("concurrency=2 requests=5"),
         "{first}"
     );
+    let data = fs::read(folder.path().join("sweep_aggregate/profile_export_aiperf_sweep.json")).unwrap();
+    assert!(first.contains(&sha256(&data)), "the foot has the digest of the data");
+    of_a_variation(&folder.path().join("concurrency_2__requests_5"));
     // Again: everything is there.
     sweep(&server.url(), folder.path(), flags).end().ended_with(0);
     assert_eq!(server.received(), 16, "nothing is measured twice");

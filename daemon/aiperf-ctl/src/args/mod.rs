@@ -62,7 +62,6 @@ pub(crate) use watch::{AuditArgs, JoinArgs, ObserveArgs, SideArg, WatchArgs};
 
 use clap::{Parser, Subcommand};
 use conversation::ConversationArgs;
-use experiment::search::Limit;
 use experiment::{Sweep, Variation};
 use load::{ScheduleArgs, UserArgs};
 pub(crate) use media::VideoArgs;
@@ -75,7 +74,7 @@ use std::collections::BTreeMap;
 use sweep::SweepArgs;
 pub(crate) use sweep::SweepOrder;
 use synthesis::SynthesisArgs;
-pub(crate) use telemetry::TelemetryArgs;
+pub(crate) use telemetry::{MlflowUploadArgs, TelemetryArgs};
 use tokenizer::TokenizerArgs;
 pub(crate) use trace::TraceArgs;
 
@@ -235,8 +234,6 @@ pub struct Swept {
     pub sweep: Sweep,
     /// Each with what it sets; of a search, those with its least and its greatest values, with which it is checked.
     pub runs: Vec<(Variation, ProfileArgs)>,
-    /// The limits that a run must keep.
-    pub limits: Vec<Limit>,
     /// The recipe that it is of.
     pub recipe: Option<String>,
     /// Advice about its flags.

@@ -9,12 +9,13 @@ use crate::terminal::named;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
-use experiment::search::{Limit, Objective, Op, Strategy};
+use experiment::search::{Limit, Objective, Op};
 use experiment::{Sweep, Variation};
 use metric::Stat;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -259,22 +260,24 @@ fn swept(
         let why = "a search cannot have phases with adaptive_scale, each of which is a search: leave one of them out";
         return Err(Unparsed::Refused(why.to_owned()));
     }
-    let limits = limits(&sweep, &first).map_err(Unparsed::Refused)?;
-    let swept = Some(Swept { sweep, runs, limits, recipe, warnings, base });
+    let sweep = limited(sweep, &first).map_err(Unparsed::Refused)?;
+    check_limits(&sweep, &first).map_err(Unparsed::Refused)?;
+    let swept = Some(Swept { sweep, runs, recipe, warnings, base });
     Ok(Args { command: Command::Profile(Box::new(ProfileArgs { swept, ..first })) })
 }
 
-/// The limits that runs must keep: those of the sweep, and those of flags.
-fn limits(sweep: &Sweep, args: &ProfileArgs) -> Result<Vec<Limit>, String> {
-    let mut limits = sweep.limits();
-    for text in &args.search.search_sla {
-        let limit = recipe::limit(text)?;
-        let limit =
-            serde_json::from_value(limit).map_err(|error| format!("--search-sla `{text}`: {error}"))?;
-        if !limits.contains(&limit) {
-            limits.push(limit);
-        }
-    }
+/// A sweep with the limits of flags too.
+fn limited(sweep: Sweep, args: &ProfileArgs) -> Result<Sweep, String> {
+    args.search.search_sla.iter().try_fold(sweep, |sweep, text| {
+        let refuse = |why: &dyn Display| format!("--search-sla `{text}`: {why}");
+        let limit = serde_json::from_value(recipe::limit(text)?).map_err(|error| refuse(&error))?;
+        sweep.limited(limit).map_err(|error| refuse(&error))
+    })
+}
+
+/// Checks that runs can keep the limits, and can have what is looked for.
+fn check_limits(sweep: &Sweep, args: &ProfileArgs) -> Result<(), String> {
+    let limits = sweep.limits();
     for Limit { metric_tag, stat, op, threshold } in &limits {
         let place = || format!("--search-sla, --search-sla-tier, sla_filters: {metric_tag} {stat}");
         known(metric_tag, stat, args).map_err(|why| format!("{}: {why}", place()))?;
@@ -297,10 +300,8 @@ fn limits(sweep: &Sweep, args: &ProfileArgs) -> Result<Vec<Limit>, String> {
         if let Some(flag) = idle {
             return Err(format!("{flag} has no effect without a limit (--search-sla)"));
         }
-    } else if sweep.search().is_some_and(|search| search.planner == Strategy::Saturation) {
-        return Err("--search-sla: `saturation` looks for the end of throughput, not for a limit".to_owned());
     }
-    Ok(limits)
+    Ok(())
 }
 
 /// Checks that runs have a number.

@@ -1,5 +1,6 @@
 //! Flags of `plot`.
 
+use super::MlflowUploadArgs;
 use clap::ValueEnum;
 use std::path::PathBuf;
 
@@ -32,15 +33,9 @@ pub struct PlotArgs {
     /// Print the built-in plot_config.yaml, to be changed and given by --config, and plot nothing.
     #[arg(long)]
     pub show_config: bool,
-    /// Upload the directory's files, pictures included, to the MLflow run named in its `mlflow_export.json`.
-    #[arg(long)]
-    pub mlflow_upload: bool,
-    /// MLflow server to use instead of the one in `mlflow_export.json`.
-    #[arg(long, requires = "mlflow_upload")]
-    pub mlflow_tracking_uri: Option<String>,
-    /// MLflow run to use instead of the one in `mlflow_export.json`.
-    #[arg(long, requires = "mlflow_upload")]
-    pub mlflow_run_id: Option<String>,
+    /// What is uploaded to MLflow.
+    #[command(flatten)]
+    pub mlflow: MlflowUploadArgs,
 }
 
 /// Values of --theme.

@@ -711,6 +711,10 @@ mod tests {
                 "has no effect with --search-recipe",
             ),
             ("--concurrency 1,2 --search-sla nosuch:p95:lt:1", "unknown metric `nosuch`"),
+            (
+                "--concurrency 1,2 --search-sla time_to_first_token:p95:lt:5 --search-sla time_to_first_token:p95:gt:9",
+                "--search-sla `time_to_first_token:p95:gt:9`: ",
+            ),
             ("--concurrency 1,2 --search-sla time_to_first_token:p42:lt:1", "unknown statistic `p42`"),
         ] {
             let why = refused(flags);

@@ -1,6 +1,6 @@
 //! Flags of `report`.
 
-use super::{ConsoleArg, ExportLevelArg, MetricArgs, SOCKET};
+use super::{ConsoleArg, ExportLevelArg, MetricArgs, MlflowUploadArgs, SOCKET};
 use clap::ValueEnum;
 use std::path::PathBuf;
 
@@ -34,15 +34,9 @@ pub struct ReportArgs {
     /// Console report: summary (one screen) or full (every table).
     #[arg(long, value_enum, default_value_t = ConsoleArg::Summary)]
     pub console: ConsoleArg,
-    /// Upload the directory's files, including plots, to the MLflow run named in its `mlflow_export.json`.
-    #[arg(long)]
-    pub mlflow_upload: bool,
-    /// MLflow server to use instead of the one in `mlflow_export.json`.
-    #[arg(long, requires = "mlflow_upload")]
-    pub mlflow_tracking_uri: Option<String>,
-    /// MLflow run to use instead of the one in `mlflow_export.json`.
-    #[arg(long, requires = "mlflow_upload")]
-    pub mlflow_run_id: Option<String>,
+    /// What is uploaded to MLflow.
+    #[command(flatten)]
+    pub mlflow: MlflowUploadArgs,
     /// The daemon's control socket, for a run given by id.
     #[arg(long, default_value = SOCKET)]
     pub socket: PathBuf,

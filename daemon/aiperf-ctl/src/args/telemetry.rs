@@ -65,3 +65,17 @@ pub struct TelemetryArgs {
     #[arg(long, value_parser = positive)]
     pub network_latency_ping_interval: Option<f64>,
 }
+
+/// Flags of commands that upload a run's directory once more.
+#[derive(Clone, Debug, clap::Args)]
+pub struct MlflowUploadArgs {
+    /// Upload the directory's files, pictures included, to the MLflow run named in its `mlflow_export.json`.
+    #[arg(long)]
+    pub mlflow_upload: bool,
+    /// MLflow server to use instead of the one in `mlflow_export.json`.
+    #[arg(long, requires = "mlflow_upload")]
+    pub mlflow_tracking_uri: Option<String>,
+    /// MLflow run to use instead of the one in `mlflow_export.json`.
+    #[arg(long, requires = "mlflow_upload")]
+    pub mlflow_run_id: Option<String>,
+}

@@ -100,6 +100,11 @@ impl Session for FakeSession {
     }
 }
 
+/// A run that completed requests with these latencies, in milliseconds.
+pub(crate) fn reported(latencies: &[u64]) -> Result<Reported> {
+    Reported::of_requests(run(), completed(latencies))
+}
+
 fn completed(latencies: &[u64]) -> Vec<Request> {
     let request = |(place, millis): (u64, &u64)| {
         let (begin, end) = (MonoNs(1_000_000_000 * (place + 1)), 1_000_000 * millis);
@@ -134,7 +139,8 @@ fn failed() -> Request {
     }
 }
 
-fn run() -> Run {
+/// The description of a run.
+pub(crate) fn run() -> Run {
     Run {
         schema_version: record::SCHEMA_VERSION.to_owned(),
         version: "0.1.0".to_owned(),

@@ -48,28 +48,29 @@ pub(super) struct Cause {
 }
 
 impl Waits {
-    /// Of a run without results.
-    pub(super) const NOTHING: Self =
-        Self { engine: None, cache: None, accept: None, accept_most: None, unread: None, sent_again: None };
-
-    /// What is known of a run.
+    /// What is known of a run. Several servers are taken together.
     pub(super) fn of(reported: &crate::report::Reported) -> Self {
-        let average = |label: &str| {
-            let known = KNOWN.iter().find(|known| known.label == label)?;
-            let (_, series) = reported.server_summaries()?.find(known.names)?;
-            series.get("avg")
+        let series = |names: &[&str]| {
+            let found = reported.server_summaries().and_then(|summaries| summaries.all(names));
+            found.map_or(&[][..], |(_, series)| series)
         };
-        let of_kernel = |name: &str, stat: &str| {
-            let (_, series) = reported.server_summaries()?.find(&[name])?;
-            series.get(stat)
+        let averages = |label: &str| {
+            let known = KNOWN.iter().find(|known| known.label == label);
+            let series = known.map_or(&[][..], |known| series(known.names));
+            series.iter().filter_map(|series| series.get("avg"))
         };
+        let sum = |label: &str| averages(label).reduce(|one, other| one + other);
+        let fullest = series(&["aiperfd:accept_queue"]).iter().filter_map(|queue| {
+            let limits = series(&["aiperfd:accept_queue_limit"]);
+            let limit = limits.iter().find(|limit| limit.endpoint_url == queue.endpoint_url)?;
+            queue.get("max").zip(limit.get("min"))
+        });
         Self {
-            engine: average("Requests Waiting"),
-            cache: average("KV Cache Usage"),
-            accept: average("Connections Not Accepted"),
-            accept_most: of_kernel("aiperfd:accept_queue", "max")
-                .zip(of_kernel("aiperfd:accept_queue_limit", "min")),
-            unread: average("Requests Not Read"),
+            engine: sum("Requests Waiting"),
+            cache: averages("KV Cache Usage").reduce(f64::max),
+            accept: sum("Connections Not Accepted"),
+            accept_most: fullest.max_by(|one, other| (one.0 / one.1).total_cmp(&(other.0 / other.1))),
+            unread: sum("Requests Not Read"),
             sent_again: reported.report.stat("retransmits", Stat::Avg).map(metric::Value::get),
         }
     }

@@ -7,7 +7,9 @@ use super::results::{FALLS_BEHIND, Results};
 use super::{SweepRuns, rounded};
 use crate::args::Clock;
 use anyhow::Result;
-use experiment::search::{Answer, Border, Found, FoundTier, Judged, Limit, Measure, Outcome, Search, Trial};
+use experiment::search::{
+    Answer, Border, CLIENT_LIMITED, Found, FoundTier, Judged, Limit, Measure, Outcome, Search, Trial,
+};
 use export::view::{Cell, Column, Section, Side, Table};
 use serde_json::{Map, Value, json};
 use std::cmp::Ordering;
@@ -434,9 +436,6 @@ impl History<'_> {
 fn shown_interval(search: &Search, (low, high): (f64, f64)) -> String {
     format!("{} to {} (95 %)", rounded(&search.value(0, low)), rounded(&search.value(0, high)))
 }
-
-/// Why a search ends that knows nothing of the server above a load.
-const CLIENT_LIMITED: &str = "client_limited";
 
 const fn name(clock: Clock) -> &'static str {
     match clock {

@@ -15,6 +15,7 @@ use experiment::search::{Search, Strategy};
 use metric::steady::{Course, Unsteady};
 use metric::{MetricResult, Report, Stat};
 use serde_json::{Value, json};
+use spec::Plan;
 use std::path::Path;
 use store::Folder;
 
@@ -30,6 +31,7 @@ pub(super) fn write(
         return Ok(());
     };
     let to = Folder::make(directory)?.within(NAME)?;
+    let plan = &experiment.first().profile.plan;
     let best = searching.found().best;
     let mut written = Vec::new();
     for place in &best {
@@ -42,9 +44,7 @@ pub(super) fn write(
         let point =
             Point { search, concurrency, pass: report.requests / u64::from(trial.probe.length), report };
         let to = to.within(&format!("r{concurrency}"))?;
-        for (name, value) in
-            [("point.yaml", point.config(experiment)), ("result_summary.json", point.summary())]
-        {
+        for (name, value) in [("point.yaml", point.config(plan)), ("result_summary.json", point.summary())] {
             let mut file = to.create(name)?;
             serde_json::to_writer_pretty(&mut file, &value)?;
             file.finish()?;
@@ -76,8 +76,7 @@ struct Point<'a> {
 
 impl Point<'_> {
     /// What the point is.
-    fn config(&self, experiment: &SweepRuns) -> Value {
-        let plan = &experiment.first().profile.plan;
+    fn config(&self, plan: &Plan) -> Value {
         let c_min = self.search.points.iter().copied().min().unwrap_or(1);
         let c_max = metric::whole(self.search.search_space[0].hi);
         let regions = regions(c_min, u32::try_from(c_max).unwrap_or(u32::MAX));
@@ -85,7 +84,8 @@ impl Point<'_> {
         let region = regions.iter().find(|region| is_in(region.first, region.last));
         let least = self.search.least_issue_seconds[usize::from(self.concurrency > u64::from(ULTRA_LOW_MAX))];
         let warmup = plan.load.phases.iter().find(|phase| phase.is_warmup);
-        let warmed = warmup.and_then(|phase| phase.request_count).unwrap_or(0);
+        let warmed = |tag| count(&self.report.warmup, tag);
+        let completed = warmed("request_count");
         json!({
             "concurrency": self.concurrency,
             "region": region.map(|region| region.name),
@@ -100,8 +100,8 @@ impl Point<'_> {
             },
             "warmup": {
                 "duration_s": warmup.and_then(|phase| phase.duration_seconds).unwrap_or(0.0),
-                "requests_issued": warmed,
-                "requests_completed": warmed,
+                "requests_issued": completed + warmed("error_request_count"),
+                "requests_completed": completed,
                 "data_source": if warmup.is_some() { "the run's own data set" } else { "none" },
                 "concurrency": warmup.and_then(|phase| phase.concurrency).unwrap_or(0),
             },
@@ -112,17 +112,16 @@ impl Point<'_> {
     /// The numbers of the steady state, or of the whole run if it has none.
     fn summary(&self) -> Value {
         let (results, requests, seconds) = self.basis();
-        let of = |tag: &str| results.iter().find(|result| result.metric.tag == tag);
-        let failed = of("error_request_count").and_then(|result| result.stats.get(Stat::Avg));
-        let failed = failed.map_or(0, |count| metric::whole(count.get()));
+        let of = |tag: &str| found(results, tag);
+        let failed = count(results, "error_request_count").min(requests);
         let tokens = of("output_sequence_length").map_or(json!({}), |result| summed(result, 1.0));
         let total = tokens["total"].as_f64().unwrap_or(0.0);
         let times = |tag: &str| of(tag).map_or(json!({}), |result| summed(result, NS_PER_MS));
         let kernel = |tag: &str| times(&format!("kernel_{tag}"));
         json!({
             "n_samples_issued": requests,
-            "n_samples_completed": requests - failed.min(requests),
-            "n_samples_failed": failed.min(requests),
+            "n_samples_completed": requests - failed,
+            "n_samples_failed": failed,
             "duration_ns": metric::whole(seconds * 1e9),
             "ttft": times("time_to_first_token"),
             "tpot": times("inter_token_latency"),
@@ -176,6 +175,16 @@ impl Point<'_> {
     }
 }
 
+fn found<'a>(results: &'a [MetricResult], tag: &str) -> Option<&'a MetricResult> {
+    results.iter().find(|result| result.metric.tag == tag)
+}
+
+/// A metric that counts; none counted nothing.
+fn count(results: &[MetricResult], tag: &str) -> u64 {
+    let counted = found(results, tag).and_then(|result| result.stats.get(Stat::Avg));
+    counted.map_or(0, |count| metric::whole(count.get()))
+}
+
 /// A metric's sum and percentiles.
 fn summed(result: &MetricResult, factor: f64) -> Value {
     let of = |stat| result.stats.get(stat).map(|value| value.get() * factor);
@@ -191,3 +200,75 @@ const NAME: &str = "mlperf_endpoints";
 const PASSES_MIN: u64 = 4;
 /// In which latencies are shown.
 const NS_PER_MS: f64 = 1e6;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::testing::profile_of;
+    use crate::session::fake::reported;
+    use common::clock::RealNs;
+    use metric::{Slice, Steady};
+
+    fn search() -> Search {
+        let block = json!({
+            "planner": "mlperf_endpoints",
+            "search_space": [{"path": "phases.profiling.concurrency", "lo": 1, "hi": 256, "kind": "int"}],
+            "points": [1, 4, 7, 18, 41, 104, 256],
+        });
+        serde_json::from_value(block).unwrap()
+    }
+
+    #[test]
+    fn a_point_is_of_its_region_and_of_its_run() {
+        let (_, profile) =
+            profile_of("-m m --url localhost:1 --concurrency 41 --request-count 3 --num-warmup-requests 5")
+                .unwrap();
+        let report = reported(&[10, 20, 60]).unwrap().report;
+        let point = Point { search: &search(), concurrency: 41, pass: 3, report: &report };
+        let config = point.config(&profile.plan);
+        let known = [
+            ("concurrency", json!(41)),
+            ("region", json!("med_concurrency")),
+            ("max_supported_concurrency", json!(256)),
+            ("model_name", json!("m")),
+        ];
+        for (name, expected) in known {
+            assert_eq!(config[name], expected, "{config:#}");
+        }
+        assert_eq!(config["runtime_settings"]["min_duration_ms"], 1_200_000, "{config:#}");
+        // Planned ones that this run did not send are not claimed.
+        assert_eq!(config["warmup"]["requests_issued"], 0, "{config:#}");
+        assert_eq!(config["steady_state"]["status"], "insufficient_duration", "{config:#}");
+        let summary = point.summary();
+        assert_eq!(summary["n_samples_completed"], 3, "{summary:#}");
+        assert_eq!(summary["latency"]["percentiles"]["50"], 20e6, "nanoseconds: {summary:#}");
+        assert_eq!(summary["latency"]["total"], 90e6, "{summary:#}");
+    }
+
+    #[test]
+    fn the_numbers_are_those_of_the_steady_state() {
+        let whole = reported(&[1000; 40]).unwrap().report;
+        let results = reported(&[10, 20, 60]).unwrap().report.results;
+        let check = |startup: u64, requests: u64, status: &str, first: Option<u64>, last: Option<u64>| {
+            let (begin, end) = (RealNs(5_000_000_000), RealNs(7_000_000_000));
+            let results = results.clone();
+            let slice = Slice { begin, end, is_complete: true, requests, in_flight: requests, results };
+            let steady = Steady { slice, in_flight: 4, startup, drain: 1 };
+            let report = Report { steady: Some(Ok(steady)), ..whole.clone() };
+            let point = Point { search: &search(), concurrency: 4, pass: 10, report: &report };
+            let state = point.steady_state();
+            assert_eq!(state["status"], status, "{state:#}");
+            assert_eq!(state["window"]["super_pass_start"], json!(first), "{state:#}");
+            assert_eq!(state["window"]["super_pass_end"], json!(last), "{state:#}");
+            let summary = point.summary();
+            assert_eq!(summary["duration_ns"], 2_000_000_000_u64, "{summary:#}");
+            assert_eq!(summary["n_samples_issued"], requests, "{summary:#}");
+            assert_eq!(summary["latency"]["percentiles"]["50"], 20e6, "{summary:#}");
+        };
+        check(0, 40, "windowable", Some(0), Some(3));
+        // Passes that lie in it only in part do not count.
+        check(1, 40, "insufficient_passes", Some(1), Some(3));
+        check(10, 45, "windowable", Some(1), Some(4));
+        check(1, 8, "insufficient_passes", None, None);
+    }
+}

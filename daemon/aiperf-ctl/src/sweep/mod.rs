@@ -206,7 +206,7 @@ impl SweepRuns {
             restart: args.sweep.restart,
             shows_lines: !args.sweep.no_sweep_table,
             confidence: args.multi_run.confidence_level,
-            limits: swept.limits.clone(),
+            limits: swept.sweep.limits(),
             clock: args.search.search_clock,
             scope: args.search.stopping_scope.unwrap_or_else(|| Scope::usual(&swept.sweep)),
             recipe: swept.recipe.clone(),
@@ -240,11 +240,8 @@ impl SweepRuns {
 
     /// The limits that every variation must keep: not those of tiers.
     fn common_limits(&self) -> &[Limit] {
-        let of_tiers = self
-            .sweep
-            .search()
-            .map_or(0, |search| search.sla_tiers.iter().map(|tier| tier.filters.len()).sum::<usize>());
-        &self.limits[..self.limits.len().saturating_sub(of_tiers)]
+        let common = self.sweep.search().map_or(self.limits.len(), |search| search.common_limits().len());
+        self.limits.get(..common).unwrap_or_default()
     }
 
     /// Which limits a variation is asked about: all, or those of a tier.
@@ -404,7 +401,8 @@ fn can_be_points(swept: &Swept, cells: &[Cell], runs: u32) -> Result<(), Refusal
 
 /// Checks that runs can have the numbers that are looked for.
 fn can_give(swept: &Swept, cells: &[Cell]) -> Result<(), Refusal> {
-    let limits = swept.limits.iter().map(|limit| ("limit", limit.metric_tag.as_str(), limit.stat.as_str()));
+    let limits = swept.sweep.limits();
+    let limits = limits.iter().map(|limit| ("limit", limit.metric_tag.as_str(), limit.stat.as_str()));
     let objectives = swept.sweep.search().into_iter().flat_map(|search| &search.objectives);
     let objectives = objectives.map(|one| ("objective", one.metric.as_str(), one.stat.as_str()));
     let params = swept.sweep.common.post_process.as_ref().map(|post_process| &post_process.params);

@@ -29,7 +29,7 @@ use store::Folder;
 use store::visible_within;
 
 /// A run of a variation.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(super) struct Row {
     /// Its exit status.
     pub(super) status: u8,
@@ -76,9 +76,6 @@ impl Row {
         Self {
             status,
             verdict: Some(verdict.standing.name().to_owned()),
-            error: None,
-            is_refused: false,
-            skipped: None,
             limits: verdict
                 .reasons
                 .iter()
@@ -90,48 +87,20 @@ impl Row {
             waits: Waits::of(reported),
             is_broken: is_broken(reported),
             is_behind: is_behind(reported),
-            observed: Observed::default(),
             directory,
             certain,
+            ..Self::default()
         }
     }
 
     /// A run that would say nothing.
-    pub(super) const fn skipped(why: String, directory: PathBuf) -> Self {
-        Self {
-            status: 0,
-            verdict: None,
-            error: None,
-            is_refused: false,
-            skipped: Some(why),
-            certain: None,
-            limits: Vec::new(),
-            report: None,
-            waits: Waits::NOTHING,
-            is_broken: false,
-            is_behind: false,
-            observed: Observed { stat: None, numbers: Vec::new() },
-            directory,
-        }
+    pub(super) fn skipped(why: String, directory: PathBuf) -> Self {
+        Self { skipped: Some(why), directory, ..Self::default() }
     }
 
     /// A run without results.
-    pub(super) const fn failed(error: String, is_refused: bool, directory: PathBuf) -> Self {
-        Self {
-            status: FAILED,
-            verdict: None,
-            error: Some(error),
-            is_refused,
-            skipped: None,
-            certain: None,
-            limits: Vec::new(),
-            report: None,
-            waits: Waits::NOTHING,
-            is_broken: false,
-            is_behind: false,
-            observed: Observed { stat: None, numbers: Vec::new() },
-            directory,
-        }
+    pub(super) fn failed(error: String, is_refused: bool, directory: PathBuf) -> Self {
+        Self { status: FAILED, error: Some(error), is_refused, directory, ..Self::default() }
     }
 
     /// Its verdict, or what it is in place of one.
@@ -229,9 +198,14 @@ impl Results {
         }
     }
 
-    /// Leaves out the runs of a variation in which this client was the limit, if it was run again without that.
+    /// Leaves out the runs of a search that were made again: those in which this client was the limit, if one was without that, and the
+    /// first one in which connections failed.
     pub(super) fn without_void_runs(&mut self) {
         for (_, rows) in self.variations.values_mut() {
+            let broken = rows.iter().position(|row| row.is_broken && row.void().is_none());
+            if let Some(place) = broken.filter(|place| place + 1 < rows.len()) {
+                rows.remove(place);
+            }
             if rows.iter().any(|row| row.void().is_none() && row.report.is_some()) {
                 rows.retain(|row| row.void().is_none());
             }

@@ -14,6 +14,7 @@ mod window;
 
 pub use window::{Client, Quantity, Sample, Window, fault, statistic};
 
+pub use crate::search::CLIENT_LIMITED;
 use crate::search::{Limit, Op};
 
 /// What a phase may do.
@@ -522,8 +523,6 @@ pub fn status(reason: &str) -> &'static str {
 
 /// The greatest value keeps every limit.
 pub const MAXIMUM_REACHED: &str = "max_control_value_reached_without_saturation";
-/// This client was late in too many windows in a row.
-pub const CLIENT_LIMITED: &str = "client_limited";
 /// After so many void windows in a row, the client is the limit.
 pub const VOID_MAX: u32 = 5;
 

@@ -250,8 +250,18 @@ impl Search {
         self.common_limits().into_iter().chain(tiers).collect()
     }
 
-    /// The limits that hold for all tiers.
-    fn common_limits(&self) -> Vec<Limit> {
+    /// Adds a limit that holds for all tiers, unless it is there.
+    pub(crate) fn limit(&mut self, limit: Limit) -> Result<(), Refused> {
+        if self.common_limits().contains(&limit) {
+            return Ok(());
+        }
+        self.sla_filters.push(limit);
+        self.check()
+    }
+
+    /// The limits that hold for all tiers: the first ones of [`Self::limits`].
+    #[must_use]
+    pub fn common_limits(&self) -> Vec<Limit> {
         let constraints = self.outcome_constraints.iter().flat_map(|constraint| {
             let ops: &[Op] = match constraint.op {
                 Comparison::AtMost => &[Op::Le],

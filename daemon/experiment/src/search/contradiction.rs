@@ -3,7 +3,7 @@
 use super::{Limit, Op};
 
 /// Why no number meets every limit, if none does.
-pub(super) fn contradiction(limits: &[Limit]) -> Option<String> {
+pub(crate) fn contradiction(limits: &[Limit]) -> Option<String> {
     limits.iter().find_map(|upper| {
         let lower = limits.iter().find(|lower| excludes(upper, lower))?;
         let (metric, stat) = (&upper.metric_tag, &upper.stat);

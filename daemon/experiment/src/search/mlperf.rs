@@ -222,7 +222,7 @@ mod tests {
     use super::super::scripted::{finish, loaded};
     use super::super::{Load, Measure};
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     #[test]
     fn regions_are_those_of_the_rules() {
@@ -257,16 +257,19 @@ mod tests {
         assert_eq!(uncovered(&[1, 4, 7, 18, 41, 104, 256], 256), None);
     }
 
-    #[test]
-    fn runs_are_whole_passes_that_last_long_enough() {
-        let block = json!({
+    fn curve() -> Value {
+        json!({
             "planner": "mlperf_endpoints",
             "search_space": [{"path": "phases.profiling.concurrency", "lo": 1, "hi": 256, "kind": "int"}],
             "points": [1, 4, 7, 18, 41, 104, 256],
             "max_iterations": 200,
-        });
+        })
+    }
+
+    #[test]
+    fn runs_are_whole_passes_that_last_long_enough() {
         // A request takes a second; a pass is 100 requests, and ramp and drain together take a tenth of a run.
-        let finished = finish(block, |probe| {
+        let finished = finish(curve(), |probe| {
             let (rate, requests) = (probe.values[0], 100 * probe.length);
             let Outcome::Measured(mut measured) = loaded(rate, rate, 1.0, 0.01) else { panic!("measured") };
             let issue_seconds = 0.9 * f64::from(requests) / rate;
@@ -292,13 +295,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_measured_is_named() {
-        let block = json!({
-            "planner": "mlperf_endpoints",
-            "search_space": [{"path": "phases.profiling.concurrency", "lo": 1, "hi": 256, "kind": "int"}],
-            "points": [1, 4, 7, 18, 41, 104, 256],
-            "max_iterations": 200,
-        });
-        let finished = finish(block, |probe| {
+        let finished = finish(curve(), |probe| {
             if probe.values[0] > 200.0 {
                 return Outcome::ClientLimited("late_requests".to_owned());
             }

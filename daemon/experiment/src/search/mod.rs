@@ -27,6 +27,7 @@ mod backlog;
 mod bayesian;
 mod config;
 mod contradiction;
+pub(crate) use contradiction::contradiction;
 pub mod fits;
 mod isotone;
 mod isotonic;
@@ -50,6 +51,9 @@ pub use config::{
 pub use tiers::FoundTier;
 
 use serde::{Deserialize, Serialize};
+
+/// Why a search ends that knows nothing of the server above a load, because this client was the limit there.
+pub const CLIENT_LIMITED: &str = "client_limited";
 
 /// A number with the interval that it lies in with 95 % probability.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -22,7 +22,7 @@
 use super::config::Search;
 use super::level::{Known, Level};
 use super::side::same;
-use super::{Ask, Border, Found, Outcome, Planner, Probe, Trial};
+use super::{Ask, Border, CLIENT_LIMITED, Found, Outcome, Planner, Probe, Trial};
 
 /// The planner.
 pub(super) struct Saturation {
@@ -254,7 +254,7 @@ impl Planner for Saturation {
         let measured = match &trial.outcome {
             Outcome::Measured(measured) => measured,
             Outcome::ClientLimited(why) => {
-                return self.unusable(load, format!("the client was the limit: {why}"), "client_limited");
+                return self.unusable(load, format!("the client was the limit: {why}"), CLIENT_LIMITED);
             }
             Outcome::Failed(why) => {
                 return self.unusable(load, format!("the run failed twice: {why}"), FAILED);

@@ -15,7 +15,9 @@ use super::axis::{Axis, Kind};
 use super::config::Search;
 use super::isotone::{reaches_zero, rising};
 use super::side::{Side, same, share_in_excess};
-use super::{Ask, Border, Found, Limit, Measure, Measured, Op, Outcome, Planner, Probe, Trial};
+use super::{
+    Ask, Border, CLIENT_LIMITED, Found, Limit, Measure, Measured, Op, Outcome, Planner, Probe, Trial,
+};
 
 /// The planner.
 pub(super) struct Slo {
@@ -115,8 +117,9 @@ impl Slo {
 
     fn next(&self) -> Ask {
         let search = |load: f64| Ask::Measure(Probe { values: vec![load], length: 1, confirms: false });
-        let end =
-            |upper: &Point, why| Ask::Done(if upper.verdict() == Verdict::Client { CLIENT } else { why });
+        let end = |upper: &Point, why| {
+            Ask::Done(if upper.verdict() == Verdict::Client { CLIENT_LIMITED } else { why })
+        };
         match self.gap() {
             (None, None) => search(self.axis.lo),
             (None, Some(upper)) => upper.confirmation().unwrap_or_else(|| end(upper, "slo_no_pass_in_range")),
@@ -283,7 +286,6 @@ const LENGTH_OF_CONFIRMATION: u32 = 2;
 const LENGTH_MAX: u32 = 8;
 /// The gap at which the search stops, as a share of the load.
 const STEP: f64 = 0.01;
-const CLIENT: &str = "client_limited";
 /// A gap that is larger than a step by less is one step.
 const ROUNDED: f64 = 1.0 + 1e-9;
 

@@ -11,6 +11,7 @@ mod files;
 mod numbers;
 
 use super::{Named, Sink};
+use crate::args::MlflowUploadArgs;
 use crate::earlier;
 use crate::interrupt;
 use crate::plan::{Profile, Refusal};
@@ -175,9 +176,7 @@ impl OpenRun {
 }
 
 /// Runs `--mlflow-upload` of `report` and `plot`: uploads a directory's files to its MLflow run.
-///
-/// `uri` and `run_id` are those of the flags `--mlflow-tracking-uri` and `--mlflow-run-id`.
-pub(crate) fn upload_again(uri: &Option<String>, run_id: &Option<String>, directory: &Path) -> Result<()> {
+pub(crate) fn upload_again(args: &MlflowUploadArgs, directory: &Path) -> Result<()> {
     let stored = export::read(directory)?;
     let word = |key: &str| stored.as_ref().and_then(|stored| stored[key].as_str()).map(str::to_owned);
     let given = |flag: &Option<String>, key: &str, name: &str| {
@@ -186,8 +185,8 @@ pub(crate) fn upload_again(uri: &Option<String>, run_id: &Option<String>, direct
             Refusal(format!("--mlflow-upload: `{shown}` has no mlflow_export.json, so give {name}"))
         })
     };
-    let uri = given(uri, "tracking_uri", "--mlflow-tracking-uri")?;
-    let run_id = given(run_id, "run_id", "--mlflow-run-id")?;
+    let uri = given(&args.mlflow_tracking_uri, "tracking_uri", "--mlflow-tracking-uri")?;
+    let run_id = given(&args.mlflow_run_id, "run_id", "--mlflow-run-id")?;
     let tracking = Tracking::new(&uri, &credentials(), export_timeout())
         .map_err(|error| Refusal(format!("--mlflow-tracking-uri: {error}")))?;
     let run = tracking.find_run(&run_id).context("failed to find the run in MLflow")?;
