@@ -956,7 +956,7 @@ _aiperf__ctl() {
             return 0
             ;;
         aiperf__ctl__subcmd__observe)
-            opts="-h --pid --cgroup --unit --side --socket-wait --duration --output-artifact-dir --artifact-dir --port --snap-length --tokenizer --payload --socket --fail-on --console --quiet --help"
+            opts="-h --pid --cgroup --unit --side --socket-wait --duration --ui-type --ui --output-artifact-dir --artifact-dir --port --snap-length --tokenizer --payload --socket --fail-on --console --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -980,6 +980,14 @@ _aiperf__ctl() {
                     ;;
                 --duration)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ui)
+                    COMPREPLY=($(compgen -W "simple none" -- "${cur}"))
+                    return 0
+                    ;;
+                --ui-type)
+                    COMPREPLY=($(compgen -W "simple none" -- "${cur}"))
                     return 0
                     ;;
                 --artifact-dir)

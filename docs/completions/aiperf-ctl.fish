@@ -420,6 +420,8 @@ complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand observe" -l unit -
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand observe" -l side -d 'Whether the observed processes are clients or servers' -r -f -a "client\t'They send requests'
 server\t'They respond to requests'"
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand observe" -l duration -d 'Seconds to observe. Default: until Ctrl-C' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand observe" -l ui -l ui-type -d 'Progress display: none, or simple (a bar on a terminal, plain lines elsewhere)' -r -f -a "simple\t'A bar on a terminal, plain lines elsewhere'
+none\t'No progress'"
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand observe" -l artifact-dir -l output-artifact-dir -d 'Directory for the results' -r -F
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand observe" -l port -d 'Observe only connections with one of these ports, local or remote; at most 16. Default: all connections' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand observe" -l snap-length -d 'Bytes captured of each network segment; the rest is skipped, and counted where it was needed' -r

@@ -3,6 +3,7 @@
 use crate::VERDICT;
 use crate::args::{ObserveArgs, SideArg};
 use crate::daemon::Daemon;
+use crate::display::Display;
 use crate::interrupt;
 use crate::plan::Refusal;
 use crate::report::Reported;
@@ -29,7 +30,9 @@ pub(crate) fn run(args: &ObserveArgs) -> Result<u8> {
     };
     let directory = &args.artifact_dir;
     let words = std::env::args().collect::<Vec<_>>();
-    let mut plan = watched::plan(&args.watch, target(args)?, side, directory, &words)?;
+    let target = target(args)?;
+    let observed = described(&target);
+    let mut plan = watched::plan(&args.watch, target, side, directory, &words)?;
     if args.socket_wait && side == Side::Client {
         return Err(Refusal("--socket-wait needs --side server".to_owned()).into());
     }
@@ -43,10 +46,12 @@ pub(crate) fn run(args: &ObserveArgs) -> Result<u8> {
     runtime.block_on(async {
         let daemon = Daemon::find_or_start(&args.watch.socket, directory);
         let daemon = interrupt::or(daemon).await.map_err(anyhow::Error::from).flatten()?;
+        let display = Display::open(args.ui)?;
         let mut run = watched::start(daemon, plan, &args.watch.tokenizer).await?;
         if !args.watch.quiet {
             print_note("observing; stop with Ctrl-C");
         }
+        let mut shown = display.watch(vec!["observe".to_owned(), observed], directory);
         let until = async {
             match duration {
                 Some(duration) => tokio::time::sleep(duration).await,
@@ -56,8 +61,9 @@ pub(crate) fn run(args: &ObserveArgs) -> Result<u8> {
         tokio::select! {
             () = until => {}
             // A signal also ends it, and what was observed is kept.
-            ended = run.until(State::is_final, watched::noticed) => drop(ended?),
+            ended = run.until(State::is_final, |progress| shown.update(progress)) => drop(ended?),
         }
+        drop(shown);
         watched::end(run, Stop::Drain, directory).await
     })?;
     let reported = Reported::compute(directory)?;
@@ -75,6 +81,15 @@ fn target(args: &ObserveArgs) -> Result<Target> {
         (_, Some(path), _) => Ok(Target::Cgroup(path.clone())),
         (_, _, Some(unit)) => Ok(Target::Cgroup(cgroup_of(unit)?)),
         _ => bail!("one of --pid, --cgroup and --unit is required"),
+    }
+}
+
+/// What is observed, in a few words.
+fn described(target: &Target) -> String {
+    match target {
+        Target::Process(pid) => format!("process {pid}"),
+        Target::Cgroup(path) => format!("cgroup {path}"),
+        Target::Command(command) => command.clone(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Runs `aiperf-ctl profile`: from the plan to the report.
 
 use crate::args::{ProfileArgs, Swept};
+use crate::display::Display;
 use crate::earlier;
 use crate::multi_run::{self, Experiment, Repeat};
 use crate::plan::{Checked, Profile, Refusal, plan};
@@ -59,7 +60,8 @@ fn measure(args: &ProfileArgs) -> Result<Measured> {
     let profile = &resolved.profile;
     warn_of_trust(&profile.plan);
     warn_of_tokenizer(args, &profile.plan);
-    let session = LiveSession::new(args, &resolved)?;
+    let display = Display::open(args.output.ui)?;
+    let session = LiveSession::new(args, &display, &resolved)?;
     if repeat.runs > 1 {
         warn_once();
         let experiment = Experiment { base: resolved, repeat };
@@ -89,7 +91,8 @@ fn sweep_of(args: &ProfileArgs, swept: &Swept, command_line: &[String]) -> Resul
     let first = experiment.first();
     warn_of_trust(&first.profile.plan);
     warn_of_tokenizer(args, &first.profile.plan);
-    let session = LiveSession::new(args, experiment.first())?;
+    let display = Display::open(args.output.ui)?;
+    let session = LiveSession::new(args, &display, experiment.first())?;
     experiment.check()?;
     let status = sweep::run(&mut experiment, &session)?;
     Ok(Measured { status, directory: Some(experiment.directory().to_owned()) })

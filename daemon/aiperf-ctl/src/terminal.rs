@@ -57,6 +57,11 @@ fn renamed(text: &str, name: &str) -> String {
 
 /// Prints a note.
 pub(crate) fn print_note(text: &str) {
+    hear(false, text);
+    write_note(text);
+}
+
+fn write_note(text: &str) {
     let mut out = std::io::stderr().lock();
     writeln!(out, "{}", visible_lines(&named(text))).ok();
 }
@@ -64,7 +69,7 @@ pub(crate) fn print_note(text: &str) {
 /// Prints an error.
 pub(crate) fn print_error(text: &str) {
     let label = if std::io::stderr().is_terminal() { "\u{1b}[31merror:\u{1b}[0m" } else { "error:" };
-    print_note(&format!("{label} {}", indented(text)));
+    write_note(&format!("{label} {}", indented(text)));
 }
 
 /// From now on a warning is printed once, however many runs of the command it is true of.
@@ -79,8 +84,23 @@ pub(crate) fn print_warning(text: &str) {
     {
         return;
     }
+    hear(true, text);
     let label = if std::io::stderr().is_terminal() { "\u{1b}[33mwarning:\u{1b}[0m" } else { "warning:" };
-    print_note(&format!("{label} {}", indented(text)));
+    write_note(&format!("{label} {}", indented(text)));
+}
+
+/// Who hears the notes and warnings that are printed.
+type Listener = Box<dyn Fn(bool, &str) + Send>;
+
+/// From now on this hears every note (`false`) and warning (`true`) that is printed.
+pub(crate) fn listen(listener: Option<Listener>) {
+    *LISTENER.lock().unwrap_or_else(PoisonError::into_inner) = listener;
+}
+
+fn hear(is_warning: bool, text: &str) {
+    if let Some(listener) = &*LISTENER.lock().unwrap_or_else(PoisonError::into_inner) {
+        listener(is_warning, &named(text));
+    }
 }
 
 /// Indents every line but the first, so that none of them looks like a message of its own.
@@ -95,6 +115,7 @@ pub(crate) const ALIAS: &str = "aiperf";
 static CALLED: OnceLock<&str> = OnceLock::new();
 /// The warnings so far, if each is printed once.
 static WARNED: OnceLock<Mutex<HashSet<String>>> = OnceLock::new();
+static LISTENER: Mutex<Option<Listener>> = Mutex::new(None);
 static UNWRITTEN: OnceLock<String> = OnceLock::new();
 /// The program's own name at the start of a command.
 const COMMAND: &str = "aiperf-ctl ";

@@ -15,6 +15,8 @@ use std::path::Path;
 #[derive(Debug)]
 pub struct CpuUsage {
     hot_cpus: Vec<u32>,
+    /// The core of each worker, of those that are pinned.
+    worker_cpus: Vec<Option<u32>>,
     begin: CpuTimes,
     threads_begin: BTreeMap<String, u64>,
     end: CpuTimes,
@@ -53,6 +55,7 @@ impl CpuUsage {
         let threads_begin = host::thread_times(pid);
         Self {
             hot_cpus: cpus.iter().flatten().copied().collect(),
+            worker_cpus: cpus.to_vec(),
             end: begin.clone(),
             threads_end: threads_begin.clone(),
             begin,
@@ -94,6 +97,20 @@ impl CpuUsage {
             share(busy.saturating_sub(own + 2), elapsed)
         });
         shares.fold(0.0, f64::max)
+    }
+
+    /// Each worker's core, and the share of it that its thread has used since the start; unknown of one that is not pinned.
+    pub fn workers(&self) -> Vec<(Option<u32>, Option<f64>)> {
+        let of = |(worker, cpu): (usize, &Option<u32>)| {
+            let busy = cpu.and_then(|cpu| {
+                let own =
+                    ticks_between(&self.threads_begin, &self.threads_end, &format!("{HOT_THREAD}{worker}"));
+                let (_, elapsed) = self.ticks(cpu);
+                (elapsed > 0).then(|| share(own, elapsed))
+            });
+            (*cpu, busy)
+        };
+        self.worker_cpus.iter().enumerate().map(of).collect()
     }
 
     /// The busiest hot thread's share of its core, kernel time counted; `None` when the run was too short to measure it.

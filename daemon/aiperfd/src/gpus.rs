@@ -10,23 +10,34 @@
 use crate::host;
 use crate::parts::put_together;
 use crate::run_dirs::RunDir;
-use crate::threads::{self, spawn_with_priority};
+use crate::threads::{self, lock, spawn_with_priority};
 use crate::throttled::Throttled;
 use anyhow::Result;
 use common::clock::{DurationNs, MonoNs};
+use control::GpuProgress;
 use gpu::{Clocks, Sampler, Sampling, Settings};
 use record::{GpuSample, GpuSource};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use store::parquet::{Limits, PartWriter};
 
+/// The newest numbers of each GPU, by source and index.
+pub type Newest = Arc<Mutex<BTreeMap<(String, u32), GpuProgress>>>;
+
+/// The newest numbers of the GPUs, if they are sampled.
+pub fn newest(gpus: Option<&Gpus>) -> Newest {
+    gpus.map(|gpus| Arc::clone(&gpus.newest)).unwrap_or_default()
+}
+
 /// The GPUs while they are sampled.
 pub struct Gpus {
     sampler: Sampler,
+    newest: Newest,
     started: MonoNs,
     over: Arc<AtomicBool>,
     writer: JoinHandle<Result<Written>>,
@@ -74,8 +85,10 @@ impl Gpus {
         let over = Arc::new(AtomicBool::new(false));
         let parts = PartWriter::new(&directory.path().join("parts"), "gpu", Limits::STANDARD, metadata);
         let writing = Arc::clone(&over);
+        let newest = Newest::default();
+        let shown = Arc::clone(&newest);
         // Encoding must never take time from the hot cores.
-        let writer = spawn_with_priority("gpu-write", 19, move || write(parts, &rows, &writing))?;
+        let writer = spawn_with_priority("gpu-write", 19, move || write(parts, &rows, &writing, &shown))?;
         let hot_cpus = hot_cpus.to_vec();
         // A thread has the priority and the cores of the one that starts it; so has what a driver's library starts.
         let starter = spawn_with_priority("gpu-start", NICE_INCREMENT, move || {
@@ -83,7 +96,14 @@ impl Gpus {
             Sampler::start(&sampling, &to)
         });
         let sampler = threads::join(starter?)??;
-        Ok(Self { sampler, started, over, writer, given_up: wanted.map(|name| given_up(name)).collect() })
+        Ok(Self {
+            sampler,
+            newest,
+            started,
+            over,
+            writer,
+            given_up: wanted.map(|name| given_up(name)).collect(),
+        })
     }
 
     /// Waits for the first numbers, from which the run's are counted: until a moment after it was started.
@@ -135,6 +155,7 @@ fn write(
     mut parts: PartWriter<GpuSample>,
     rows: &Receiver<Vec<GpuSample>>,
     over: &AtomicBool,
+    newest: &Newest,
 ) -> Result<Written> {
     let mut written = Written::default();
     let mut started = None;
@@ -149,6 +170,7 @@ fn write(
         for row in batch {
             written.rows += 1;
             written.throttled.take(&row);
+            show(newest, &row);
             let since = *started.get_or_insert(row.answered_ns);
             if row.answered_ns - since > PART_LENGTH {
                 parts.end_part()?;
@@ -161,6 +183,36 @@ fn write(
     Ok(written)
 }
 
+/// Keeps a number that is shown while the run goes on.
+fn show(newest: &Newest, row: &GpuSample) {
+    let is_whole = row.mig_index.is_none() && row.pid.is_none();
+    let is_name = row.metric == MODEL_NAME;
+    if !is_whole || !(is_name || SHOWN.contains(&row.metric.as_str())) {
+        return;
+    }
+    let mut newest = lock(newest);
+    let gpu = newest.entry((row.source.clone(), row.gpu_index)).or_default();
+    gpu.index = row.gpu_index;
+    match row.value {
+        Some(value) => drop(gpu.values.insert(row.metric.clone(), value)),
+        None if is_name => gpu.name.clone_from(&row.text),
+        None => {}
+    }
+}
+
+/// What is shown of GPUs while a run goes on.
+const SHOWN: &[&str] = &[
+    "nvidia_power_usage",
+    "nvidia_gpu_utilization",
+    "nvidia_memory_used",
+    "nvidia_temperature",
+    "nvidia_sm_clock",
+    "amd_power",
+    "amd_gfx_activity",
+    "amd_memory_used",
+    "amd_temperature",
+];
+const MODEL_NAME: &str = "gpu_model_name";
 /// How often calls have not returned since the daemon started: each time threads were left behind.
 static HUNG: AtomicU32 = AtomicU32::new(0);
 /// After this many, drivers are not called any more.
@@ -180,3 +232,16 @@ const END_PATIENCE: Duration = Duration::from_millis(1500);
 /// The shortest interval that a client may set.
 const INTERVAL_MIN: Duration = Duration::from_millis(1);
 const INTERVAL_MAX: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_of_gpus_is_read_of_them() {
+        for name in SHOWN {
+            assert!(record::GpuMetric::find(name).is_some(), "{name}");
+        }
+        assert!(record::GPU_TEXTS.contains(&MODEL_NAME));
+    }
+}

@@ -31,6 +31,7 @@ pub mod pipeline;
 pub mod plan_check;
 pub mod privileges;
 pub mod probe;
+pub(crate) mod progress;
 pub mod publisher;
 pub mod recover;
 mod replay;

@@ -12,7 +12,7 @@ use crate::collect::kernel_rings::KernelRings;
 use crate::daemon::{Cores, Daemon};
 use crate::equipment::{Collecting, Equipment, Inflow, STOP_PATIENCE, Sending, Setting, Source, sample_gpus};
 use crate::evidence::{CpuUsage, HOT_THREAD};
-use crate::gpus::Gpus;
+use crate::gpus::{Gpus, newest};
 use crate::host;
 use crate::loadgen::{Loadgen, Received};
 use crate::pipeline::{PipelineThread, View};
@@ -80,7 +80,7 @@ pub(crate) fn prepare<'a>(
     gpus.iter().for_each(Gpus::ready);
     let usage = CpuUsage::start(&cpus, loadgen.pid());
     let start = clock::mono() + START_DELAY;
-    run.set_progress_source(&counters, &view, start, &notices);
+    run.set_progress_source(&counters, &view, newest(gpus.as_ref()), start, &notices);
     loadgen.order(&Order::Start { at_ns: start })?;
     Ok(Equipment {
         collecting,
@@ -149,6 +149,7 @@ pub(crate) fn send(daemon: &Daemon, run: &Run, equipment: &mut Equipment<'_, Sen
             equipment.loadgen.end();
         }
         equipment.usage.look(equipment.loadgen.pid());
+        run.note_workers(equipment.usage.workers());
     }
 }
 

@@ -25,12 +25,10 @@ use common::kernel_event::capture::Capture;
 use common::kernel_event::connection::Step;
 use common::kernel_event::read::Read;
 use common::kernel_event::segment::Stamp;
-use control::LivePercentiles;
 use join::{Joined, Joiner};
 use metric::{Live, Settings};
 use record::{Loss, Payload, Request, Response};
 use spec::Plan;
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -101,8 +99,8 @@ impl Naming {
 pub struct View {
     /// Requests recorded.
     pub recorded: u64,
-    /// Live percentiles by tag.
-    pub live: BTreeMap<String, LivePercentiles>,
+    /// Numbers of the requests recorded, once there is a pipeline; a lock of its own, for they take a while to sum up.
+    pub live: Arc<Mutex<Option<Live>>>,
     /// What could not be matched so far.
     pub loss: Loss,
     /// Counts for the verdict.
@@ -114,8 +112,8 @@ pub struct View {
 impl Pipeline {
     /// Runs until the response parser has finished or is gone; returns the writers, to be closed.
     pub fn run(mut self) -> Result<Writers> {
-        let mut live = Live::new(self.settings.clone());
-        let mut shown = 0_u64;
+        let live = Arc::clone(&lock(&self.view).live);
+        *lock(&live) = Some(Live::new(self.settings.clone()));
         let mut part_start = None;
         while let Some(message) =
             self.replies.receive().context("failed to read the response parser's messages")?
@@ -143,14 +141,11 @@ impl Pipeline {
                         self.keeping.iter().for_each(Keeping::ended_parts);
                         part_start = None;
                     }
-                    live.request(&joined.request);
-                    self.live.offer(&joined.request, &self.settings);
-                    let mut view = lock(&self.view);
-                    view.take(&joined);
-                    if live.requests() >= shown * 2 || live.requests().is_multiple_of(SHOW_EVERY) {
-                        shown = live.requests().max(1);
-                        view.show(&live);
+                    if let Some(live) = &mut *lock(&live) {
+                        live.request(&joined.request);
                     }
+                    self.live.offer(&joined.request, &self.settings);
+                    lock(&self.view).take(&joined);
                 }
                 Message::InFlight(now) => {
                     lock(&self.view).in_flight = now.open;
@@ -161,7 +156,6 @@ impl Pipeline {
                 Message::Finished => break,
             }
         }
-        lock(&self.view).show(&live);
         if let Some(rolling) = &mut self.rolling {
             rolling.take(&mut self.writers)?;
         }
@@ -237,13 +231,6 @@ impl PipelineThread {
 }
 
 impl View {
-    fn show(&mut self, live: &Live) {
-        for one in live.percentiles() {
-            let percentiles = LivePercentiles { p50_ms: one.p50_ms, p99_ms: one.p99_ms };
-            self.live.insert(one.tag.to_owned(), percentiles);
-        }
-    }
-
     fn take(&mut self, joined: &Joined) {
         let request = &joined.request;
         self.recorded += 1;
@@ -391,5 +378,3 @@ const SLACK: DurationNs = DurationNs::from_millis(50);
 const PART_LENGTH: DurationNs = DurationNs::from_millis(10_000);
 /// The same once records are freed that are in complete parts: a kill loses no more than that.
 const PART_LENGTH_SHORT: DurationNs = DurationNs::from_millis(800);
-/// Live percentiles are refreshed every so many requests, and whenever their number has doubled.
-const SHOW_EVERY: u64 = 256;

@@ -7,14 +7,16 @@
 
 use crate::cgroup::Cgroup;
 use crate::collect::client_ring::Counters;
+use crate::gpus::Newest;
 use crate::limits::{self, Limits, Taken};
 use crate::live::EndedRequests;
 use crate::pipeline::View;
+use crate::progress::{ProgressSource, StartedPhase, Sums, Worker, live_stats};
 use crate::rolling::Kept;
 use crate::run_dirs::RunDir;
 use crate::threads::lock;
 use common::clock::{DurationNs, MonoNs};
-use common::ring::{COUNTERS, Counter};
+use common::ring::Counter;
 use control::{Create, Fault, Problem, Progress, State, Status, Steer, Stop, WatchedServer};
 use record::Steered;
 use spec::Plan;
@@ -98,17 +100,6 @@ struct Steering {
     done: Vec<Steered>,
 }
 
-/// The source of a run's progress while it is active.
-#[derive(Clone, Default)]
-struct ProgressSource {
-    counters: Vec<Counters>,
-    view: Arc<Mutex<View>>,
-    start: Option<MonoNs>,
-    notice: Option<String>,
-    /// The last progress, once the run has ended and its memory is freed.
-    last: Option<Progress>,
-}
-
 impl Kind {
     /// Splits a client's request into the plan and what the daemon alone keeps.
     pub fn of(create: Create) -> (Plan, Self) {
@@ -163,16 +154,17 @@ impl Run {
         if let Some(last) = progress_source.last {
             return last;
         }
-        let planned = planned(&lock(&self.plan));
-        let mut sums = [0; COUNTERS.len()];
-        for counters in &progress_source.counters {
-            counters.add_to(&mut sums);
-        }
-        let (requests_recorded, live) = {
-            let view = lock(&progress_source.view);
-            (view.recorded, view.live.clone())
+        let sums = progress_source.sums();
+        let sum = |counter: Counter| sums.iter().map(|sums| sums[counter.index()]).sum::<u64>();
+        let (planned, phase) = {
+            let plan = lock(&self.plan);
+            (planned(&plan), progress_source.phase(&plan, sum(Counter::Completed) + sum(Counter::Failed)))
         };
-        let sum = |counter: Counter| sums[counter.index()];
+        let (requests_recorded, shared) = {
+            let view = lock(&progress_source.view);
+            (view.recorded, Arc::clone(&view.live))
+        };
+        let (live, output_tokens) = live_stats(&shared);
         Progress {
             state: status.state,
             elapsed_seconds: progress_source
@@ -185,7 +177,12 @@ impl Run {
             requests_failed: sum(Counter::Failed),
             requests_in_flight: sum(Counter::InFlight),
             requests_recorded,
+            requests_late: sum(Counter::Late),
+            output_tokens,
             live,
+            phase: phase.filter(|_| !status.state.is_final()),
+            workers: progress_source.workers(&sums),
+            gpus: lock(&progress_source.gpus).values().cloned().collect(),
             steered: lock(&self.steering).done.last().cloned(),
             notice: progress_source.notice,
             problem: status.problem,
@@ -240,8 +237,14 @@ impl Run {
         lock(&self.steering).done.push(Steered { phase: phase.name.clone(), value, at_ns });
     }
 
-    /// Notes the load with which a phase started, if it changes.
+    /// Notes that a phase has started, with its load if that changes.
     pub(crate) fn note_started(&self, phase: u32, at_ns: MonoNs) {
+        {
+            let mut source = lock(&self.progress_source);
+            let ended = |sums: Sums| sums[Counter::Completed.index()] + sums[Counter::Failed.index()];
+            let ended_before = source.sums().into_iter().map(ended).sum();
+            source.phases.push(StartedPhase { phase, at: at_ns, ended_before });
+        }
         let least = {
             let plan = lock(&self.plan);
             let phase = usize::try_from(phase).ok().and_then(|place| plan.load.phases.get(place));
@@ -356,13 +359,19 @@ impl Run {
         &self,
         counters: &[Counters],
         view: &Arc<Mutex<View>>,
+        gpus: Newest,
         start: MonoNs,
         notices: &[String],
     ) {
         let notice = if notices.is_empty() { None } else { Some(notices.join("; ")) };
         let (counters, view) = (counters.to_vec(), Arc::clone(view));
         *lock(&self.progress_source) =
-            ProgressSource { counters, view, start: Some(start), notice, last: None };
+            ProgressSource { counters, view, gpus, start: Some(start), notice, ..ProgressSource::default() };
+    }
+
+    /// Notes the core of each worker, and how busy it is.
+    pub(crate) fn note_workers(&self, workers: Vec<Worker>) {
+        lock(&self.progress_source).workers = workers;
     }
 
     /// It has ended and is remembered for a while: what it used is freed, and its plan is in its directory.
@@ -495,7 +504,7 @@ mod tests {
     fn what_a_run_was_stays_to_be_seen() {
         let (held, state) = (Held::default(), tempfile::tempdir().unwrap());
         let run = waiting(&held, state.path());
-        run.set_progress_source(&[], &Arc::default(), MonoNs(1), &["a notice".to_owned()]);
+        run.set_progress_source(&[], &Arc::default(), Newest::default(), MonoNs(1), &["a notice".to_owned()]);
         run.enter(State::Finished);
         run.retire();
         let progress = run.progress();

@@ -13,7 +13,7 @@ use crate::equipment::{
     Collecting, Equipment, Inflow, STOP_PATIENCE, Setting, Source, Watched, Watching, sample_gpus,
 };
 use crate::evidence::CpuUsage;
-use crate::gpus::Gpus;
+use crate::gpus::{Gpus, newest};
 use crate::limits::ROOT;
 use crate::loadgen::{Loadgen, Received};
 use crate::pipeline::{Pipeline, PipelineThread, View, phase_names};
@@ -105,7 +105,7 @@ pub(crate) fn prepare<'a>(
     gpus.iter().for_each(Gpus::ready);
     let usage = CpuUsage::start(&[], observer.pid());
     let start = clock::mono();
-    run.set_progress_source(&[], &view, start, &[]);
+    run.set_progress_source(&[], &view, newest(gpus.as_ref()), start, &[]);
     open(observation, &watched);
     Ok(Equipment {
         collecting,

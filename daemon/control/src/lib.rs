@@ -180,8 +180,23 @@ pub struct Progress {
     pub requests_in_flight: u64,
     /// Requests recorded so far: what the live percentiles are taken from.
     pub requests_recorded: u64,
-    /// Live percentiles by metric tag, in milliseconds, of the requests recorded so far.
-    pub live: BTreeMap<String, LivePercentiles>,
+    /// Requests submitted more than a millisecond after they were due.
+    #[serde(default)]
+    pub requests_late: u64,
+    /// Output tokens of the successful requests recorded so far, of every phase.
+    #[serde(default)]
+    pub output_tokens: u64,
+    /// Numbers by metric tag, of the successful requests of measured phases recorded so far.
+    pub live: BTreeMap<String, LiveStats>,
+    /// The phase whose requests are sent at this moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<PhaseProgress>,
+    /// The hot cores, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub workers: Vec<WorkerProgress>,
+    /// The host's GPUs, if they are sampled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gpus: Vec<GpuProgress>,
     /// What the load of a phase was last set to, if a phase changes its load.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steered: Option<Steered>,
@@ -269,13 +284,85 @@ pub struct WatchedServer {
     pub dropped: u64,
 }
 
-/// Percentiles of a metric while the run is active.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LivePercentiles {
-    /// The median, in milliseconds.
+/// Statistics of a metric while the run is active, in milliseconds; percentiles have three digits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LiveStats {
+    /// The mean.
+    #[serde(default)]
+    pub avg_ms: f64,
+    /// The least.
+    #[serde(default)]
+    pub min_ms: f64,
+    /// The greatest.
+    #[serde(default)]
+    pub max_ms: f64,
+    /// The median.
     pub p50_ms: f64,
-    /// The 99th percentile, in milliseconds.
+    /// The 90th percentile.
+    #[serde(default)]
+    pub p90_ms: f64,
+    /// The 99th percentile.
     pub p99_ms: f64,
+    /// The standard deviation, of all requests.
+    #[serde(default)]
+    pub std_ms: f64,
+    /// The median of the requests of the last whole second in which requests were recorded.
+    #[serde(default)]
+    pub recent_p50_ms: Option<f64>,
+    /// Their 99th percentile.
+    #[serde(default)]
+    pub recent_p99_ms: Option<f64>,
+}
+
+/// A phase that is under way.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PhaseProgress {
+    /// Its name.
+    pub name: String,
+    /// Whether it is left out of the results.
+    pub is_warmup: bool,
+    /// Its place among the run's phases, from 1 on.
+    pub number: u32,
+    /// The number of phases.
+    pub phases: u32,
+    /// Seconds since its first request was due.
+    pub elapsed_seconds: f64,
+    /// Seconds that it lasts, if it has a duration.
+    pub seconds_planned: Option<f64>,
+    /// Requests that it sends, if it has a number.
+    pub requests_planned: Option<u64>,
+    /// Requests that have ended since it started.
+    pub requests_ended: u64,
+}
+
+/// A hot core of the load generator.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct WorkerProgress {
+    /// The core that it is pinned to, if it is.
+    pub cpu: Option<u32>,
+    /// Requests handed to the kernel.
+    pub sent: u64,
+    /// Requests that succeeded.
+    pub completed: u64,
+    /// Requests that ended in any other way.
+    pub failed: u64,
+    /// Requests in flight.
+    pub in_flight: u64,
+    /// Requests submitted more than a millisecond after they were due.
+    pub late: u64,
+    /// The share of its core that its thread has used since the start, from 0 to 1; unknown at first, and of a thread that is not pinned.
+    pub busy: Option<f64>,
+}
+
+/// The newest numbers of a GPU.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GpuProgress {
+    /// Its index on this host.
+    pub index: u32,
+    /// Its name, if it is known.
+    pub name: Option<String>,
+    /// Its numbers by metric tag, in each metric's unit.
+    pub values: BTreeMap<String, f64>,
 }
 
 /// A file of a run.

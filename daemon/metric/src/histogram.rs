@@ -27,6 +27,12 @@ impl Counts {
         self.most = self.most.max(number);
     }
 
+    /// Forgets every number.
+    pub(crate) fn clear(&mut self) {
+        self.histogram.reset();
+        (self.least, self.most) = (u64::MAX, 0);
+    }
+
     /// Adds counts with as many digits.
     pub(crate) fn join(&mut self, other: &Self) {
         // Both have the same bounds.

@@ -64,7 +64,7 @@ pub use analysis::{Analysis, values};
 pub use case::Case;
 pub use flow::Flow;
 pub use goodput::{GoodputError, Threshold};
-pub use live::{Live, LivePercentiles};
+pub use live::{Live, LiveStats};
 pub use metric::{Curve, Flags, Group, Injected, Kind, List, Metric, Origin, Unit};
 pub use registry::{METRICS, find};
 pub use report::{ErrorCount, LeftOut, MetricResult, PhaseReport, Report, Slice, Steady};

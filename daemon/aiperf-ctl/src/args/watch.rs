@@ -1,5 +1,6 @@
 //! Flags of `audit` and `observe`.
 
+use super::output::Ui;
 use super::{ConsoleArg, FailOnArg, SOCKET};
 use clap::ValueEnum;
 use std::ffi::OsString;
@@ -76,6 +77,9 @@ pub struct ObserveArgs {
     /// Seconds to observe. Default: until Ctrl-C.
     #[arg(long)]
     pub duration: Option<f64>,
+    /// Progress display: none, or simple (a bar on a terminal, plain lines elsewhere).
+    #[arg(long, visible_alias = "ui-type", value_enum, default_value_t = Ui::None)]
+    pub ui: Ui,
     /// Directory for the results.
     #[arg(long, visible_alias = "output-artifact-dir", default_value = "artifacts/observe")]
     pub artifact_dir: PathBuf,

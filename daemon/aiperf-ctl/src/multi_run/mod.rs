@@ -11,6 +11,7 @@ mod convergence;
 
 use crate::FAILED;
 use crate::args::ProfileArgs;
+use crate::display::Place;
 use crate::interrupt::{self, Interrupted};
 use crate::plan::{PRIMING, Profile, Refusal};
 use crate::report::Reported;
@@ -143,7 +144,10 @@ pub(crate) fn run(experiment: &Experiment, session: &impl Session) -> Result<u8>
             }
         }
         let label = format!("run_{number:04}");
-        print_note(&format!("run {number} of {}", repeat.runs));
+        let (number_of, of) = (number as usize, Some(repeat.runs as usize));
+        let place = Place { number: number_of, of, label: label.clone(), ..Place::default() };
+        print_note(&place.shown());
+        session.next_is(place);
         match session.run(&experiment.run(number)) {
             Ok(outcome) => series.take(label, outcome)?,
             Err(error) if error.is::<Interrupted>() => break,

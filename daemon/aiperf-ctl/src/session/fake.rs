@@ -85,6 +85,8 @@ impl Session for FakeSession {
         None
     }
 
+    fn next_is(&self, _place: crate::display::Place) {}
+
     fn pause(&self, time: Duration) -> Result<(), Interrupted> {
         self.pauses.borrow_mut().push(time);
         let mut script = self.script.borrow_mut();

@@ -17,13 +17,13 @@ mod outcome;
 use crate::args::ProfileArgs;
 use crate::config::user_files::About;
 use crate::daemon::Daemon;
+use crate::display::{Display, Place};
 use crate::earlier;
 use crate::follow::Run;
 use crate::gpu_telemetry;
 use crate::interrupt::{self, Interrupted};
 use crate::observer::{Certain, Observers, Setup};
 use crate::plan::Profile;
-use crate::progress::Show;
 use crate::report::Reported;
 use crate::resolve::Resolved;
 use crate::server_calls::ServerCalls;
@@ -46,6 +46,9 @@ pub(crate) trait Session {
 
     /// What the servers of a run say they are, if they do.
     fn server(&self, resolved: &Resolved) -> Option<String>;
+
+    /// Shows which run of several is the next.
+    fn next_is(&self, place: Place);
 
     /// Waits between two runs.
     ///
@@ -71,6 +74,8 @@ pub(crate) struct Outcome {
 pub(crate) struct LiveSession<'a> {
     args: &'a ProfileArgs,
     runtime: Runtime,
+    /// Where progress is shown.
+    display: &'a Display,
     /// The daemon of the run before.
     daemon: RefCell<Option<Daemon>>,
 }
@@ -80,12 +85,12 @@ impl<'a> LiveSession<'a> {
     ///
     /// # Errors
     /// When a flag is invalid.
-    pub(crate) fn new(args: &'a ProfileArgs, resolved: &Resolved) -> Result<Self> {
+    pub(crate) fn new(args: &'a ProfileArgs, display: &'a Display, resolved: &Resolved) -> Result<Self> {
         let _orderly = interrupt::orderly(interrupt::OF_A_WAIT);
         check(&resolved.profile)?;
         interrupt::check()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(Self { args, runtime, daemon: RefCell::default() })
+        Ok(Self { args, runtime, display, daemon: RefCell::default() })
     }
 
     /// Writes the files that the configuration file describes.
@@ -147,6 +152,7 @@ impl<'a> LiveSession<'a> {
         outcome::warn_of_timestamp_source(&reported.run);
         gpu_telemetry::warn_after(&reported.run);
         reported.write(directory)?;
+        self.display.ends(&reported);
         match args.swept {
             // It has a line of its own in the experiment.
             Some(_) => {}
@@ -186,13 +192,13 @@ impl<'a> LiveSession<'a> {
         let follow = async |run: &Run| observers.follow(run).await;
         let (mut run, tasks) = Run::launch(daemon, create, resolved.inputs.clone(), follow).await?;
         let _orderly = interrupt::orderly(interrupt::OF_A_RUN);
-        let mut show = Show::new(self.args.output.ui);
+        let mut shown = self.display.run(profile);
         let ended = run.until(State::is_final, |progress| {
-            show.update(progress);
+            shown.update(progress);
             observers.progress(progress);
         });
         let ended = ended.await;
-        show.finish();
+        drop(shown);
         ended?;
         for task in tasks {
             // It ends with the run; what it did not receive is still in the records.
@@ -227,6 +233,10 @@ impl Session for LiveSession<'_> {
 
     fn server(&self, resolved: &Resolved) -> Option<String> {
         ServerCalls::new(&resolved.profile).ok()?.identity()
+    }
+
+    fn next_is(&self, place: Place) {
+        self.display.next_is(place);
     }
 
     fn pause(&self, time: Duration) -> Result<(), Interrupted> {

@@ -106,6 +106,14 @@ impl Course {
         }
     }
 
+    /// The best so far, of a search.
+    pub(super) fn best(&self, experiment: &SweepRuns) -> Option<String> {
+        match self {
+            Self::List(..) => None,
+            Self::Search(searching) => searching.best(experiment),
+        }
+    }
+
     /// How many runs there are in all, where that is known.
     pub(super) fn left(&self) -> Option<usize> {
         match self {
@@ -179,12 +187,18 @@ impl Searching {
         self.planner.tell(&trial);
         if experiment.shows_lines {
             print_note(&format!("  {}", line(experiment, &trial)));
-            let best = self.planner.found().best;
-            let best = best.iter().filter_map(|place| experiment.cells.get(*place)).map(Cell::name);
-            let best = best.collect::<Vec<_>>().join(", ");
-            print_note(&format!("  best so far: {}", if best.is_empty() { "none" } else { &best }));
+            let best = self.best(experiment);
+            print_note(&format!("  best so far: {}", best.as_deref().unwrap_or("none")));
         }
         self.trials.push(trial);
+    }
+
+    /// The best so far, by name.
+    fn best(&self, experiment: &SweepRuns) -> Option<String> {
+        let best = self.planner.found().best;
+        let best = best.iter().filter_map(|place| experiment.cells.get(*place)).map(Cell::name);
+        let best = best.collect::<Vec<_>>().join(", ");
+        (!best.is_empty()).then_some(best)
     }
 
     /// What is known so far.

@@ -25,6 +25,7 @@ mod post_process;
 mod results;
 
 use crate::args::{Base, Clock, Command, ConsoleArg, ProfileArgs, Scope, SweepOrder, Swept, Unparsed};
+use crate::display::Place;
 use crate::earlier;
 use crate::interrupt::{self, Interrupted};
 use crate::multi_run::Repeat;
@@ -454,10 +455,9 @@ pub(crate) fn run(experiment: &mut SweepRuns, session: &impl Session) -> Result<
         run.profile.plan.output.other.insert(DIGEST.to_owned(), journal.name_of(&digest));
         let label = experiment.cells[step.cell].name();
         number += 1;
-        let number = match course.left() {
-            Some(left) => format!("run {number} of {}{}", number + left, pace.left(left + 1)),
-            None => format!("run {number}"),
-        };
+        let place = pace.place(experiment, &course, number, &label);
+        let number = place.shown();
+        session.next_is(place);
         let row = match journal.measured(&digest, &run.profile) {
             Some((reported, certain)) => {
                 print_note(&format!("{number}: {label} is measured already"));
@@ -626,15 +626,21 @@ impl Pace {
         self.runs += 1;
     }
 
-    /// How long so many more will take, as far as that is known.
-    fn left(&self, runs: usize) -> String {
-        let seconds = self.seconds * metric::float_of(runs) / metric::float_of(self.runs);
-        match seconds {
-            0.0..90.0 => format!(" ({seconds:.0} s left)"),
-            90.0..5400.0 => format!(" ({:.0} min left)", seconds / 60.0),
-            5400.0.. => format!(" ({:.1} h left)", seconds / 3600.0),
-            _ => String::new(),
+    /// Where the experiment is at the run of this number.
+    fn place(&self, experiment: &SweepRuns, course: &Course, number: usize, label: &str) -> Place {
+        let left = course.left();
+        Place {
+            number,
+            of: left.map(|left| number + left),
+            label: label.to_owned(),
+            seconds_left: left.and_then(|left| self.seconds_left(left + 1)),
+            best: course.best(experiment),
         }
+    }
+
+    /// How many seconds so many more will take; unknown before the first has ended.
+    fn seconds_left(&self, runs: usize) -> Option<f64> {
+        (self.runs > 0).then(|| self.seconds * metric::float_of(runs) / metric::float_of(self.runs))
     }
 }
 

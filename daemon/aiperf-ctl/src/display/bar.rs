@@ -1,43 +1,33 @@
-//! Displays progress during a run: a bar on a terminal, plain lines elsewhere.
+//! `--ui simple`: a bar on a terminal, plain lines elsewhere.
 
-use crate::args::Ui;
-use crate::terminal::{print_note, print_warning};
+use crate::terminal::print_note;
 use control::{Progress, State};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 
-/// Displays progress.
-pub(crate) struct Show {
+/// Displays the progress of a run.
+pub(super) struct Bar {
     bar: Option<ProgressBar>,
     plain: bool,
     last_line_seconds: f64,
-    noticed: bool,
 }
 
-impl Show {
-    /// The display that the user selected.
-    pub(crate) fn new(ui: Ui) -> Self {
+impl Bar {
+    /// An empty bar.
+    pub(super) fn new() -> Self {
         let terminal = std::io::stderr().is_terminal();
-        if ui == Ui::Dashboard {
-            print_warning("--ui dashboard is not implemented; progress is shown as with --ui simple");
-        }
-        let is_shown = ui != Ui::None;
-        let bar = (is_shown && terminal).then(|| {
+        let bar = terminal.then(|| {
             let bar = ProgressBar::new(0);
             let style = ProgressStyle::with_template("{bar:30} {msg}")
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
             bar.set_style(style);
             bar
         });
-        Self { bar, plain: is_shown && !terminal, last_line_seconds: 0.0, noticed: false }
+        Self { bar, plain: !terminal, last_line_seconds: 0.0 }
     }
 
     /// Displays the run's current progress.
-    pub(crate) fn update(&mut self, progress: &Progress) {
-        if let Some(notice) = progress.notice.as_ref().filter(|_| !self.noticed) {
-            self.noticed = true;
-            print_warning(notice);
-        }
+    pub(super) fn update(&mut self, progress: &Progress) {
         if progress.requests_sent + progress.requests_failed == 0 {
             return;
         }
@@ -54,7 +44,7 @@ impl Show {
     }
 
     /// Restores the terminal.
-    pub(crate) fn finish(&self) {
+    pub(super) fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }

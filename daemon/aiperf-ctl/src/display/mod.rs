@@ -1,0 +1,117 @@
+//! What a command shows while its runs go on.
+//!
+//! ```text
+//! profile, observe ── Display ──▶ now.rs  what is going on, as data, bounded
+//!                                   ├─▶ bar.rs   --ui simple: a bar on a terminal, lines elsewhere
+//!                                   └─▶ …        displays with a thread of their own read it when they draw
+//! ```
+//!
+//! A display costs the run nothing: it reads what the daemon sends twice a second, and one that stalls holds up nobody.
+
+mod bar;
+mod now;
+
+pub(crate) use now::Place;
+
+use crate::args::Ui;
+use crate::plan::Profile;
+use crate::report::Reported;
+use crate::terminal::{self, print_warning};
+use anyhow::Result;
+use bar::Bar;
+use control::Progress;
+use now::{Message, Now};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The displays of a command.
+pub(crate) struct Display {
+    now: Shared,
+    ui: Ui,
+}
+
+/// What is going on, shared by the command and its displays.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Shared(Arc<Mutex<Now>>);
+
+impl Shared {
+    /// What is going on; held only for as long as it takes to read or change it.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Now> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Display {
+    /// Opens the displays that the user selected.
+    ///
+    /// # Errors
+    /// When one of them cannot be.
+    pub(crate) fn open(ui: Ui) -> Result<Self> {
+        let now = Shared::default();
+        let heard = now.clone();
+        terminal::listen(Some(Box::new(move |is_warning, text| {
+            heard.lock().message(Message { is_warning, text: text.to_owned() });
+        })));
+        Ok(Self { now, ui })
+    }
+
+    /// Shows which run of several is the next.
+    pub(crate) fn next_is(&self, place: Place) {
+        self.now.lock().place = Some(place);
+    }
+
+    /// Shows a run that begins, until what is returned is dropped.
+    pub(crate) fn run(&self, profile: &Profile) -> Shown<'_> {
+        self.now.lock().begin(profile);
+        self.shown()
+    }
+
+    /// Shows an observation that begins, until what is returned is dropped.
+    pub(crate) fn watch(&self, title: Vec<String>, directory: &Path) -> Shown<'_> {
+        self.now.lock().begin_watch(title, directory.display().to_string());
+        self.shown()
+    }
+
+    fn shown(&self) -> Shown<'_> {
+        let bar = (self.ui == Ui::Simple).then(Bar::new);
+        Shown { now: &self.now, bar, is_noticed: false }
+    }
+
+    /// Shows how the run has ended.
+    pub(crate) fn ends(&self, reported: &Reported) {
+        self.now.lock().end(reported);
+    }
+}
+
+impl Drop for Display {
+    fn drop(&mut self) {
+        terminal::listen(None);
+    }
+}
+
+/// A run that is shown.
+pub(crate) struct Shown<'a> {
+    now: &'a Shared,
+    bar: Option<Bar>,
+    is_noticed: bool,
+}
+
+impl Shown<'_> {
+    /// Shows its progress.
+    pub(crate) fn update(&mut self, progress: &Progress) {
+        if let Some(notice) = progress.notice.as_ref().filter(|_| !self.is_noticed) {
+            self.is_noticed = true;
+            print_warning(notice);
+        }
+        self.now.lock().take(progress);
+        if let Some(bar) = &mut self.bar {
+            bar.update(progress);
+        }
+    }
+}
+
+impl Drop for Shown<'_> {
+    fn drop(&mut self) {
+        self.bar.iter().for_each(Bar::finish);
+    }
+}
