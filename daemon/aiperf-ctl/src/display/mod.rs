@@ -48,9 +48,9 @@ impl Display {
     /// When one of them cannot be.
     pub(crate) fn open(ui: Ui) -> Result<Self> {
         let now = Shared::default();
-        let heard = now.clone();
+        let shared = now.clone();
         terminal::listen(Some(Box::new(move |is_warning, text| {
-            heard.lock().message(Message { is_warning, text: text.to_owned() });
+            shared.lock().message(Message { is_warning, text: text.to_owned() });
         })));
         Ok(Self { now, ui })
     }

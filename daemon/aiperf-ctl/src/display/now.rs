@@ -96,7 +96,7 @@ pub(crate) struct At {
     pub(crate) watts: Option<f64>,
 }
 
-/// Something that was said while the command went on.
+/// What was printed while the command went on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Message {
     /// Whether it is a warning.
