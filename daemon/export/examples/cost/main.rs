@@ -67,7 +67,7 @@ fn live(requests: u64, events: u32) {
     for _ in 0..requests / 1000 {
         sample.iter().for_each(|request| live.request(request));
         // As often as at 1,000 requests per second.
-        std::hint::black_box(live.percentiles().count());
+        std::hint::black_box(live.stats().count());
     }
     let seconds = start.elapsed().as_secs_f64();
     println!("live: {:.3} s, {:.0} ns per request", seconds, seconds * 1e9 / float(live.requests().max(1)));

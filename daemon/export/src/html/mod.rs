@@ -1,6 +1,8 @@
-//! `report.html`: the report as one page that needs no network, no server and no script.
+//! `report.html`: the report as one page that needs no network and no server, and a script only for a closer look at requests.
 //!
 //! ```text
+//! explorer.rs  a closer look at single requests, with the only script of the page
+//! live.rs      a page that is filled while a command goes on
 //! page.rs      the frame: style, policy, head and foot
 //! sections.rs  a document's tables, numbers and notes
 //! ```
@@ -8,12 +10,15 @@
 //! The verdict comes first, then what fits on one screen, then pictures with the client's and the kernel's marks side by side, then every
 //! table. The same run gives the same bytes.
 
+mod explorer;
+mod live;
 mod page;
 mod sections;
 
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
 use crate::view::{self, Section};
+pub use live::{LivePage, part};
 use page::{Page, page};
 use picture::Figure;
 use sections::{verdict, write as write_sections};
@@ -26,12 +31,16 @@ pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<()
     let head = &full.head;
     let mut body = verdict(&full.verdict, head);
     body.push_str(&write_sections(&overview.sections));
+    let explorer = explorer::explorer(artifacts)?;
     let pictures = view::pictures(artifacts)?;
-    body.push_str(&sections::pictures(&pictures.figures));
+    body.push_str(&sections::pictures(&pictures.figures, "plot"));
     if let Some(slowest) = pictures.slowest {
         body.push_str("<details><summary>The slowest requests</summary>\n");
         body.push_str(&write_sections(&[Section::Table(slowest)]));
         body.push_str("</details>\n");
+    }
+    if let Some(explorer) = &explorer {
+        body.push_str(&explorer::section(explorer)?);
     }
     body.push_str("<details><summary>Every table</summary>\n");
     body.push_str(&write_sections(&full.sections));
@@ -41,7 +50,10 @@ pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<()
     let seconds = format!("{} requests in {:.1} s", head.requests, head.seconds);
     let load = head.load.iter().cloned().chain([seconds]).collect::<Vec<_>>().join(" · ");
     let title = head.what.join(" · ");
-    out.write_all(page(&Page { title: &title, subtitle: &load, body: &body, digest: &digest }).as_bytes())?;
+    let script = if explorer.is_some() { explorer::SCRIPT } else { "" };
+    let page =
+        page(&Page { title: &title, subtitle: &load, body: &body, script, is_live: false, digest: &digest });
+    out.write_all(page.as_bytes())?;
     Ok(())
 }
 
@@ -64,12 +76,13 @@ impl Report<'_> {
     /// The report as a page.
     #[must_use]
     pub fn html(&self) -> String {
-        let body = write_sections(self.sections) + &sections::pictures(self.pictures);
+        let body = write_sections(self.sections) + &sections::pictures(self.pictures, "plot");
         page(&Page {
             title: self.title,
             subtitle: self.subtitle,
             body: &body,
             digest: &hex(&Sha256::digest(self.data)),
+            ..Page::default()
         })
     }
 }

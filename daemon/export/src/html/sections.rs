@@ -39,9 +39,9 @@ pub(super) fn verdict(Verdict { standing, reasons }: &Verdict, head: &Head) -> S
 }
 
 /// Pictures, each of which says in its own text what it shows.
-pub(super) fn pictures(pictures: &[Figure]) -> String {
+pub(super) fn pictures(pictures: &[Figure], ids: &str) -> String {
     let html = |(place, picture): (usize, &Figure)| {
-        let svg = inline(picture, Canvas::new(Theme::Page), &format!("plot-{place}"));
+        let svg = inline(picture, Canvas::new(Theme::Page), &format!("{ids}-{place}"));
         format!("<figure>{svg}</figure>\n")
     };
     pictures.iter().enumerate().map(html).collect()

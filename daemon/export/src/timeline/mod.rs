@@ -15,9 +15,9 @@ mod perfetto;
 
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
+use crate::series::{of_gpus, of_server};
 use common::clock::MonoNs;
-use metric::server::{KNOWN, State};
-use record::{GpuMetric, Request};
+use record::Request;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use store::visible_within;
@@ -121,8 +121,9 @@ pub fn timeline(
     let begin = spans.begin;
     let mut counters = Counters { viewer: &mut *viewer, next: COUNTERS, begin };
     counters.in_flight(spans.ends)?;
-    counters.server(artifacts)?;
-    counters.gpus(artifacts)?;
+    for series in of_server(artifacts)?.into_iter().chain(of_gpus(artifacts)) {
+        counters.write(&series.name, series.unit, series.points)?;
+    }
     viewer.finish()
 }
 
@@ -330,50 +331,8 @@ impl Counters<'_> {
         }
         self.write("requests in flight", "requests", points)
     }
-
-    /// What servers report of themselves, and what waits in their sockets.
-    fn server(&mut self, artifacts: &Artifacts<'_>) -> Result<(), ExportError> {
-        let Some(server) = artifacts.server else { return Ok(()) };
-        for label in OF_SERVER {
-            let Some(known) = KNOWN.iter().find(|known| known.label == *label) else { continue };
-            let mut points = Vec::new();
-            server.replay(|scrape, entries| {
-                let of_it = entries.iter().filter(|(key, _)| known.names.contains(&key.name.as_str()));
-                let values = of_it.filter_map(|(_, entry)| match &entry.state {
-                    State::Scalar(value) => *value,
-                    State::Histogram { .. } => None,
-                });
-                let values = values.collect::<Vec<_>>();
-                if !values.is_empty() {
-                    points.push((scrape.received.0, values.iter().sum::<f64>()));
-                }
-            })?;
-            self.write(label, "", points)?;
-        }
-        Ok(())
-    }
-
-    fn gpus(&mut self, artifacts: &Artifacts<'_>) -> Result<(), ExportError> {
-        let Some(gpus) = artifacts.gpus else { return Ok(()) };
-        for gpu in gpus.sources.values().flatten() {
-            for (name, points) in &gpu.series {
-                let Some(known) = GpuMetric::find(name).filter(|known| known.is_aiperf) else { continue };
-                let name = format!("GPU {}: {}", gpu.index, known.name);
-                self.write(&name, known.unit, points.points.iter().map(|(at, value)| (at.0, *value)))?;
-            }
-        }
-        Ok(())
-    }
 }
 
-/// What is drawn of the server's metrics.
-const OF_SERVER: &[&str] = &[
-    "Requests Running",
-    "Requests Waiting",
-    "KV Cache Usage",
-    "Connections Not Accepted",
-    "Requests Not Read",
-];
 /// The first track of a counter, and of a connection.
 const COUNTERS: u64 = 16;
 const OTHERS: u64 = 1 << 20;

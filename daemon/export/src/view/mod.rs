@@ -18,6 +18,7 @@ mod pictures;
 
 pub use full::full;
 pub use overview::overview;
+pub(crate) use pictures::Stages;
 pub use pictures::{Pictures, pictures};
 
 use crate::artifacts::Artifacts;
@@ -196,7 +197,8 @@ impl Failures {
 }
 
 impl Table {
-    fn new(title: impl Into<String>, columns: &[(&str, Side)]) -> Self {
+    /// A table without rows.
+    pub fn new(title: impl Into<String>, columns: &[(&str, Side)]) -> Self {
         let column = |(name, side): &(&str, Side)| Column { name: (*name).to_owned(), side: *side };
         Self { title: title.into(), columns: columns.iter().map(column).collect(), rows: Vec::new() }
     }
@@ -207,7 +209,8 @@ impl Table {
         Self::new(title, &[("Metric", Side::Right)].into_iter().chain(stats).collect::<Vec<_>>())
     }
 
-    fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
+    /// Adds a row.
+    pub fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
         self.rows.push(cells.into_iter().collect());
     }
 
@@ -219,12 +222,13 @@ impl Table {
 }
 
 impl Cell {
-    fn text(text: impl Into<String>) -> Self {
+    /// A text.
+    pub fn text(text: impl Into<String>) -> Self {
         Self::Text(text.into())
     }
 
     /// An exact number, if there is one.
-    fn number(value: Option<f64>) -> Self {
+    pub fn number(value: Option<f64>) -> Self {
         value.map_or(Self::Absent, |value| Self::Number(Number { value, certainty: Certainty::Exact }))
     }
 

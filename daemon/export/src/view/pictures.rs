@@ -62,12 +62,12 @@ struct Row {
 
 /// When the stages of a request ended, in nanoseconds of the monotonic clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stages {
+pub(crate) struct Stages {
     request: u64,
     session: u64,
     turn: u32,
     retransmits: Option<u32>,
-    due: u64,
+    pub(crate) due: u64,
     submitted: Option<u64>,
     sent: Option<u64>,
     first: Option<u64>,
@@ -280,7 +280,7 @@ impl Requests {
 }
 
 impl Stages {
-    fn of(request: &Request) -> Self {
+    pub(crate) fn of(request: &Request) -> Self {
         let ns = |time: Option<common::clock::MonoNs>| time.map(|time| time.0);
         Self {
             request: request.request_id.0,
@@ -303,9 +303,8 @@ impl Stages {
 
     /// The length of each stage in nanoseconds; one whose end nobody saw is part of the next one.
     fn lengths(&self) -> [Option<(u64, u64)>; STAGES.len()] {
-        let ends = [self.submitted, self.sent, self.first, self.last, Some(self.ended)];
         let mut from = self.due;
-        ends.map(|end| {
+        self.ends().map(|end| {
             let end = end.filter(|end| *end >= from)?;
             let span = (from - self.due, end - self.due);
             from = end;
@@ -313,8 +312,23 @@ impl Stages {
         })
     }
 
+    /// When each stage ended, if that was seen.
+    pub(crate) const fn ends(&self) -> [Option<u64>; STAGES.len()] {
+        [self.submitted, self.sent, self.first, self.last, Some(self.ended)]
+    }
+
+    /// The request's number.
+    pub(crate) const fn request(&self) -> u64 {
+        self.request
+    }
+
+    /// The session and the turn.
+    pub(crate) const fn place(&self) -> (u64, u32) {
+        (self.session, self.turn)
+    }
+
     /// The slowest first; of equally slow ones the earliest.
-    fn order(&self) -> (std::cmp::Reverse<u64>, u64) {
+    pub(crate) fn order(&self) -> (std::cmp::Reverse<u64>, u64) {
         (std::cmp::Reverse(self.ended.saturating_sub(self.due)), self.due)
     }
 }

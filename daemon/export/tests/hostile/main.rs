@@ -79,7 +79,10 @@ fn check(run: &record::Run, settings: &Settings, exchanges: &Vec<Exchange>, toke
             analysis.tokens(&exchange.tokens);
         }
     }
-    assert!(live.percentiles().all(|live| live.p99_ms.is_finite()), "live percentiles are finite");
+    assert!(
+        live.stats().all(|live| live.p99_ms.is_finite() && live.std_ms.is_finite()),
+        "live statistics are finite"
+    );
     let report = analysis.finish();
     let payloads = Payloads::new(vec![vec!["{\"messages\":[]}".to_owned(); 2]; 3]);
     honest(&Artifacts {
@@ -185,9 +188,16 @@ fn the_slices_of_a_timeline_are_those_of_the_records() {
     assert_eq!(in_flight.collect::<Vec<_>>(), [Some(1.0), Some(0.0), Some(1.0), Some(0.0)]);
 }
 
-/// A page loads nothing, runs nothing, and closes what it opens.
+/// A page loads nothing, runs only the script that its policy names, and closes what it opens.
 fn self_contained(page: &str) {
-    for word in ["<script", "<link", "<img", "<iframe", " style=", " src=", "url(http", "@import"] {
+    let scripts = page.matches("<script").count();
+    let of_page =
+        [page.matches("<script>").count(), page.matches("<script type=\"application/json\"").count()];
+    assert_eq!(scripts, of_page.iter().sum::<usize>(), "no other scripts");
+    assert_eq!(of_page[0], of_page[1], "the script has its data");
+    assert_eq!(of_page[0], page.matches("; script-src 'sha256-").count(), "the policy names it");
+    assert_eq!(page.matches("</script>").count(), scripts, "nothing in the data ends the element");
+    for word in ["<link", "<img", "<iframe", " style=", " src=", "url(http", "@import"] {
         assert!(!page.contains(word), "it has {word}");
     }
     for element in ["svg", "table", "tr", "td", "section", "figure", "details", "main", "ul", "li"] {
