@@ -321,6 +321,7 @@ records\t'Also a line per request'
 raw\t'Also every response'"
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l ui -l ui-type -d 'Progress display: simple (a bar on a terminal, plain lines elsewhere) or none' -r -f -a "simple\t'A bar on a terminal, plain lines elsewhere'
 none\t'No progress'"
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l web -d 'Show progress on a web page too, at an address of this host [default without an address: 127.0.0.1:8050, or another port if that is used]. Elsewhere than on a loopback address the printed URL has a token' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l console -d 'Console report: summary (one screen) or full (every table). The report file has every table' -r -f -a "summary\t'One screen that ends with the verdict'
 full\t'Every table'"
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l otel-url -d 'Export metrics to this OpenTelemetry collector: host, host:port, a URL, or grpc://host:port' -r
@@ -422,6 +423,7 @@ server\t'They respond to requests'"
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand observe" -l duration -d 'Seconds to observe. Default: until Ctrl-C' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand observe" -l ui -l ui-type -d 'Progress display: none, or simple (a bar on a terminal, plain lines elsewhere)' -r -f -a "simple\t'A bar on a terminal, plain lines elsewhere'
 none\t'No progress'"
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand observe" -l web -d 'Show progress on a web page too, at an address of this host [default without an address: 127.0.0.1:8050, or another port if that is used]. Elsewhere than on a loopback address the printed URL has a token' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand observe" -l artifact-dir -l output-artifact-dir -d 'Directory for the results' -r -F
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand observe" -l port -d 'Observe only connections with one of these ports, local or remote; at most 16. Default: all connections' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand observe" -l snap-length -d 'Bytes captured of each network segment; the rest is skipped, and counted where it was needed' -r

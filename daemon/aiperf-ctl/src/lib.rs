@@ -25,6 +25,7 @@ mod follow;
 mod gpu_report;
 mod gpu_telemetry;
 mod interrupt;
+mod local_http;
 mod memory;
 mod multi_run;
 mod observe;

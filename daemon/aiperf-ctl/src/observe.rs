@@ -46,7 +46,7 @@ pub(crate) fn run(args: &ObserveArgs) -> Result<u8> {
     runtime.block_on(async {
         let daemon = Daemon::find_or_start(&args.watch.socket, directory);
         let daemon = interrupt::or(daemon).await.map_err(anyhow::Error::from).flatten()?;
-        let display = Display::open(args.ui)?;
+        let display = Display::open(args.ui, args.web)?;
         let mut run = watched::start(daemon, plan, &args.watch.tokenizer).await?;
         if !args.watch.quiet {
             print_note("observing; stop with Ctrl-C");

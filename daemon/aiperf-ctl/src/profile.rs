@@ -60,7 +60,7 @@ fn measure(args: &ProfileArgs) -> Result<Measured> {
     let profile = &resolved.profile;
     warn_of_trust(&profile.plan);
     warn_of_tokenizer(args, &profile.plan);
-    let display = Display::open(args.output.ui)?;
+    let display = Display::open(args.output.ui, args.output.web)?;
     let session = LiveSession::new(args, &display, &resolved)?;
     if repeat.runs > 1 {
         warn_once();
@@ -91,7 +91,7 @@ fn sweep_of(args: &ProfileArgs, swept: &Swept, command_line: &[String]) -> Resul
     let first = experiment.first();
     warn_of_trust(&first.profile.plan);
     warn_of_tokenizer(args, &first.profile.plan);
-    let display = Display::open(args.output.ui)?;
+    let display = Display::open(args.output.ui, args.output.web)?;
     let session = LiveSession::new(args, &display, experiment.first())?;
     experiment.check()?;
     let status = sweep::run(&mut experiment, &session)?;

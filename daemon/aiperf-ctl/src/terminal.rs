@@ -61,6 +61,11 @@ pub(crate) fn print_note(text: &str) {
     write_note(text);
 }
 
+/// Prints how far something is, which is no message.
+pub(crate) fn print_progress(text: &str) {
+    write_note(text);
+}
+
 fn write_note(text: &str) {
     let mut out = std::io::stderr().lock();
     writeln!(out, "{}", visible_lines(&named(text))).ok();

@@ -1,6 +1,7 @@
 //! Flags of what is written to files and to the console.
 
 use clap::ValueEnum;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Flags of what is written to files and to the console.
@@ -28,6 +29,10 @@ pub struct OutputArgs {
     /// Progress display: simple (a bar on a terminal, plain lines elsewhere) or none.
     #[arg(long, visible_alias = "ui-type", value_enum, default_value_t = Ui::Simple)]
     pub ui: Ui,
+    /// Show progress on a web page too, at an address of this host [default without an address: 127.0.0.1:8050, or another port if
+    /// that is used]. Elsewhere than on a loopback address the printed URL has a token.
+    #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1)]
+    pub web: Option<Option<SocketAddr>>,
     /// Console report: summary (one screen) or full (every table). The report file has every table.
     #[arg(long, value_enum, default_value_t = ConsoleArg::Summary)]
     pub console: ConsoleArg,

@@ -678,6 +678,7 @@ pub(crate) const NOT_STORED: &[&str] = &[
     "ui",
     "variant",
     "verbose",
+    "web",
 ];
 
 /// The long name of the flag that has this name or alias, with or without leading dashes.

@@ -4,6 +4,7 @@ use super::output::Ui;
 use super::{ConsoleArg, FailOnArg, SOCKET};
 use clap::ValueEnum;
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Flags that `audit` and `observe` share.
@@ -80,6 +81,10 @@ pub struct ObserveArgs {
     /// Progress display: none, or simple (a bar on a terminal, plain lines elsewhere).
     #[arg(long, visible_alias = "ui-type", value_enum, default_value_t = Ui::None)]
     pub ui: Ui,
+    /// Show progress on a web page too, at an address of this host [default without an address: 127.0.0.1:8050, or another port if
+    /// that is used]. Elsewhere than on a loopback address the printed URL has a token.
+    #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1)]
+    pub web: Option<Option<SocketAddr>>,
     /// Directory for the results.
     #[arg(long, visible_alias = "output-artifact-dir", default_value = "artifacts/observe")]
     pub artifact_dir: PathBuf,

@@ -1,6 +1,6 @@
 //! `--ui simple`: a bar on a terminal, plain lines elsewhere.
 
-use crate::terminal::print_note;
+use crate::terminal::print_progress;
 use control::{Progress, State};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -39,7 +39,7 @@ impl Bar {
             bar.set_message(line);
         } else if self.plain && (progress.elapsed_seconds - self.last_line_seconds >= PLAIN_SECONDS) {
             self.last_line_seconds = progress.elapsed_seconds;
-            print_note(&line);
+            print_progress(&line);
         }
     }
 

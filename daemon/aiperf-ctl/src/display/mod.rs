@@ -3,13 +3,14 @@
 //! ```text
 //! profile, observe ── Display ──▶ now.rs  what is going on, as data, bounded
 //!                                   ├─▶ bar.rs   --ui simple: a bar on a terminal, lines elsewhere
-//!                                   └─▶ …        displays with a thread of their own read it when they draw
+//!                                   └─▶ web/     --web: a page, from a thread of its own
 //! ```
 //!
 //! A display costs the run nothing: it reads what the daemon sends twice a second, and one that stalls holds up nobody.
 
 mod bar;
 mod now;
+mod web;
 
 pub(crate) use now::Place;
 
@@ -21,13 +22,18 @@ use anyhow::Result;
 use bar::Bar;
 use control::Progress;
 use now::{Message, Now};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use web::Web;
 
 /// The displays of a command.
 pub(crate) struct Display {
     now: Shared,
     ui: Ui,
+    /// Serves its page until the command ends.
+    _web: Option<Web>,
 }
 
 /// What is going on, shared by the command and its displays.
@@ -46,13 +52,14 @@ impl Display {
     ///
     /// # Errors
     /// When one of them cannot be.
-    pub(crate) fn open(ui: Ui) -> Result<Self> {
+    pub(crate) fn open(ui: Ui, web: Option<Option<SocketAddr>>) -> Result<Self> {
         let now = Shared::default();
         let shared = now.clone();
         terminal::listen(Some(Box::new(move |is_warning, text| {
             shared.lock().message(Message { is_warning, text: text.to_owned() });
         })));
-        Ok(Self { now, ui })
+        let web = web.map(|address| Web::open(address, &now)).transpose()?;
+        Ok(Self { now, ui, _web: web })
     }
 
     /// Shows which run of several is the next.

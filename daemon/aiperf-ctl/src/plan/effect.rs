@@ -677,6 +677,7 @@ const ALWAYS: &[&str] = &[
     "wait-for-model-timeout",
     "warmup-duration",
     "warmup-request-count",
+    "web",
     "workers",
 ];
 

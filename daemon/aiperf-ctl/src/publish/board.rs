@@ -5,6 +5,8 @@ use super::instruments::{Instrument, OF_CLIENTS, OF_SERVERS};
 use super::prometheus::Format;
 use bytes::Bytes;
 use control::{LiveRequest, Published, WatchedServer};
+use export::html_part;
+use export::view::{Cell, Note, Section, Side, Table, Topic};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -83,7 +85,50 @@ impl Board {
     }
 }
 
+impl Board {
+    /// The last minute, as HTML for the web page.
+    pub(super) fn page(&self, now: Duration) -> String {
+        let right =
+            ["In flight", "Requests", "TTFT p50", "TTFT p99", "Gap p50", "Gap p99", "Dropped", "Lag (KiB)"];
+        let columns = [("Server", Side::Left)].into_iter().chain(right.map(|name| (name, Side::Right)));
+        let mut table = Table::new("The last minute", &columns.collect::<Vec<_>>());
+        for (name, server) in &self.servers {
+            let live = server.live(name, now);
+            let number = |value: &Value| Cell::number(value.as_f64());
+            let count = |value: &Value| Cell::Count(value.as_u64().unwrap_or(0));
+            let lag = live["parser_lag_bytes"].as_f64().map(|bytes| bytes / 1024.0);
+            let [first, gap] = [&live["time_to_first_token_ms"], &live["gap_ms"]];
+            table.row([
+                Cell::text(server.shown(name)),
+                count(&live["in_flight"]),
+                count(&live["requests_last_minute"]),
+                number(&first["p50"]),
+                number(&first["p99"]),
+                number(&gap["p50"]),
+                number(&gap["p99"]),
+                count(&live["dropped"]),
+                Cell::number(lag),
+            ]);
+        }
+        let text = if table.rows.is_empty() { "No server is observed." } else { OF_PAGE };
+        let note = Section::Note(Note { topic: Topic::LeftOut, text: text.to_owned() });
+        let table = (!table.rows.is_empty()).then_some(Section::Table(table));
+        html_part(&table.into_iter().chain([note]).collect::<Vec<_>>(), &[], "")
+    }
+}
+
 impl Server {
+    /// What it is called on the page.
+    fn shown(&self, name: &str) -> String {
+        let models = self.models.keys().cloned().collect::<Vec<_>>().join(", ");
+        let label = if models.is_empty() { name.to_owned() } else { format!("{name} ({models})") };
+        match (self.watched.is_watching, &self.watched.problem) {
+            (true, _) => label,
+            (false, Some(problem)) => format!("{label}: {problem}"),
+            (false, None) => format!("{label}: not observed"),
+        }
+    }
+
     fn request(&mut self, request: &LiveRequest, now: Duration) {
         let value = |tag: &str| request.values.get(tag);
         let (first_token, gap) = (value("kernel_time_to_first_token"), value("kernel_inter_token_latency"));
@@ -154,6 +199,9 @@ fn percentiles(numbers: &mut [f64]) -> Value {
     json!({"p50": at(50), "p99": at(99)})
 }
 
+/// What the page's numbers are.
+const OF_PAGE: &str = "Times in ms, as measured by the kernel: from a request's last byte to its first token, and between tokens. \
+                       Totals since the start are at /metrics.";
 /// The time window of the web page.
 const WINDOW: Duration = Duration::from_secs(60);
 /// Maximum number of requests kept for the last minute; beyond that, only the newest.

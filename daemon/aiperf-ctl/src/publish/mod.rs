@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! aiperfd ── lines on standard input ──▶ board.rs ──▶ prometheus.rs  GET /metrics
-//!                                          │     └──▶ page.html      GET /   GET /live.json
+//!                                          │     └──▶ the live page  GET /   GET /events   GET /live.json
 //!                                          └──▶ telemetry-out ──▶ collector
 //! ```
 
@@ -14,27 +14,23 @@ mod prometheus;
 
 use crate::args::PublishArgs;
 use crate::interrupt;
+use crate::local_http::{Answer, Events, Site, is_for_us, not_for_us, of_type, plain, serve};
 use crate::terminal::print_warning;
 use anyhow::{Context, Result};
 use board::{Board, Served};
-use bytes::Bytes;
 use clock::Moment;
 use control::Published;
-use http_body_util::Full;
-use hyper::http::uri::Authority;
-use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use export::LivePage;
+use hyper::body::Incoming;
+use hyper::{Method, Request, StatusCode};
 use prometheus::Format;
-use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use telemetry_out::{Collector, Domains, Endpoint, Event, Exports, Sender, Settings, Stream, USUAL_ROOM};
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 /// Publishes until the daemon closes the pipe.
 pub(crate) fn run(args: &PublishArgs) -> Result<u8> {
@@ -47,7 +43,9 @@ pub(crate) fn run(args: &PublishArgs) -> Result<u8> {
         let listener = TcpListener::bind(args.listen).await;
         let listener = listener.with_context(|| format!("failed to listen on `{}`", args.listen))?;
         let start = Moment::now();
-        let serving = tokio::spawn(serve(listener, args.listen.ip(), Arc::clone(&board), start));
+        let (_over, is_over) = watch::channel(false);
+        let site = Pages::new(args.listen.ip(), &board, start, is_over);
+        let serving = tokio::spawn(serve(listener, Arc::new(site)));
         // When a signal ends it, the accumulated exports are still sent.
         let received = interrupt::or(receive(&board, sender.as_ref(), start)).await;
         serving.abort();
@@ -96,53 +94,35 @@ fn sender(url: &str) -> Result<Sender> {
     })?)
 }
 
-/// Serves until aborted. When there are too many connections, the oldest is closed, so that idle or slow clients never block
-/// others.
-async fn serve(listener: TcpListener, own: IpAddr, board: Arc<Mutex<Board>>, start: Moment) {
-    let mut open = VecDeque::<JoinHandle<()>>::new();
-    loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            // Most likely out of descriptors, of which other connections soon free some.
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            continue;
-        };
-        open.retain(|connection| !connection.is_finished());
-        if open.len() >= CONNECTIONS_MAX
-            && let Some(oldest) = open.pop_front()
-        {
-            oldest.abort();
-        }
-        let attended = tokio::time::timeout(LIFE_MAX, attend(stream, own, Arc::clone(&board), start));
-        open.push_back(tokio::spawn(async {
-            // A connection past its maximum lifetime is closed.
-            attended.await.ok();
-        }));
+/// What is published, as pages and metrics.
+struct Pages {
+    own: IpAddr,
+    board: Arc<Mutex<Board>>,
+    start: Moment,
+    events: Arc<Events>,
+}
+
+impl Pages {
+    fn new(own: IpAddr, board: &Arc<Mutex<Board>>, start: Moment, is_over: watch::Receiver<bool>) -> Self {
+        let shown = Arc::clone(board);
+        let events = Events::new(is_over, move || match shown.lock() {
+            Ok(board) => vec![(SERVERS, board.page(start.elapsed()))],
+            Err(_broken) => Vec::new(),
+        });
+        Self { own, board: Arc::clone(board), start, events }
     }
 }
 
-async fn attend(stream: TcpStream, own: IpAddr, board: Arc<Mutex<Board>>, start: Moment) {
-    let service = service_fn(move |request| {
-        let response = respond(&request, own, &board, start);
-        async move { Ok::<_, Infallible>(response) }
-    });
-    let mut server = hyper::server::conn::http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
-    server.max_buf_size(HEAD_BYTES_MAX).max_headers(HEADERS_MAX);
-    // A client that disconnects early is not an error here.
-    server.serve_connection(TokioIo::new(stream), service).await.ok();
+impl Site for Pages {
+    fn respond(&self, request: &Request<Incoming>) -> Answer {
+        respond(request, self)
+    }
 }
 
-fn respond<B>(
-    request: &Request<B>,
-    own: IpAddr,
-    board: &Mutex<Board>,
-    start: Moment,
-) -> Response<Full<Bytes>> {
-    if !is_for_us(request, own) {
-        return plain(
-            StatusCode::MISDIRECTED_REQUEST,
-            "use the host name localhost, or the address of this socket",
-        );
+fn respond<B>(request: &Request<B>, pages: &Pages) -> Answer {
+    let Pages { own, board, start, events } = pages;
+    if !is_for_us(request, *own) {
+        return not_for_us();
     }
     let Ok(mut board) = board.lock() else { return plain(StatusCode::INTERNAL_SERVER_ERROR, "broken") };
     match (request.method(), request.uri().path()) {
@@ -158,75 +138,40 @@ fn respond<B>(
             of_type(format.content_type(), text.unwrap_or_default())
         }
         (&Method::GET, "/live.json") => of_type("application/json", board.live(start.elapsed()).to_string()),
-        (&Method::GET, "/") => of_type("text/html; charset=utf-8", PAGE.to_owned()),
-        (&Method::GET, _) => plain(StatusCode::NOT_FOUND, "available paths: /, /metrics and /live.json"),
+        (&Method::GET, "/") => {
+            let page = LivePage { title: "Observed servers", parts: &[SERVERS] };
+            of_type("text/html; charset=utf-8", page.html())
+        }
+        (&Method::GET, "/events") => events.answer(),
+        (&Method::GET, _) => {
+            plain(StatusCode::NOT_FOUND, "available paths: /, /events, /metrics and /live.json")
+        }
         _ => plain(StatusCode::METHOD_NOT_ALLOWED, "only GET"),
     }
 }
 
-/// Whether a request names this host. Under DNS rebinding, a malicious page whose name resolves to this address sends its own
-/// host name, and is refused.
-fn is_for_us<B>(request: &Request<B>, own: IpAddr) -> bool {
-    let mut named = request.headers().get_all("host").iter();
-    let (Some(host), None) = (named.next(), named.next()) else { return false };
-    let host = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok());
-    let authority = request.uri().authority().cloned();
-    host.is_some_and(|host| {
-        [Some(host), authority].into_iter().flatten().all(|host| is_this_host(host.host(), own))
-    })
-}
-
-fn is_this_host(host: &str, own: IpAddr) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let is_address = bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback() || address == own);
-    is_address || host.eq_ignore_ascii_case("localhost")
-}
-
-fn of_type(kind: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body.into()));
-    let headers = response.headers_mut();
-    headers.insert("content-type", hyper::header::HeaderValue::from_static(kind));
-    headers.insert("content-security-policy", hyper::header::HeaderValue::from_static(POLICY));
-    headers.insert("cache-control", hyper::header::HeaderValue::from_static("no-store"));
-    response
-}
-
-fn plain(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
-    let mut response = of_type("text/plain; charset=utf-8", format!("{text}\n"));
-    *response.status_mut() = status;
-    response
-}
-
-const PAGE: &str = include_str!("page.html");
-/// The page loads nothing from elsewhere.
-const POLICY: &str =
-    "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
+/// The part of the page with the servers.
+const SERVERS: &str = "servers";
 /// Frequent scrapes get the same cached text for this long.
 const FRESH: Duration = Duration::from_millis(250);
-const CONNECTIONS_MAX: usize = 64;
-/// Maximum lifetime of a connection: longer than the interval between Prometheus' scrapes.
-const LIFE_MAX: Duration = Duration::from_secs(120);
-/// Maximum size of a request's head.
-const HEAD_BYTES_MAX: usize = 16 << 10;
-const HEADERS_MAX: usize = 64;
-/// Timeout for a client to send its request.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::local_http::CONNECTIONS_MAX;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
 
     #[test]
     fn only_requests_for_this_host_are_served() {
-        let board = Mutex::new(Board::default());
-        let own = "127.0.0.9".parse().unwrap();
+        let (_over, is_over) = watch::channel(false);
+        let pages = Pages::new("127.0.0.9".parse().unwrap(), &Arc::default(), Moment::now(), is_over);
         let check = |uri: &str, hosts: &[&str], expected: u16| {
             let mut request = Request::get(uri);
             for host in hosts {
                 request = request.header("host", *host);
             }
-            let response = respond(&request.body(()).unwrap(), own, &board, Moment::now());
+            let response = respond(&request.body(()).unwrap(), &pages);
             assert_eq!(response.status().as_u16(), expected, "{uri} {hosts:?}");
         };
         for host in ["localhost", "LOCALHOST:9400", "127.0.0.1:9400", "127.0.0.9:1", "[::1]:9400"] {
@@ -252,7 +197,9 @@ mod tests {
     async fn silent_clients_do_not_block_others() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let serving = tokio::spawn(serve(listener, address.ip(), Arc::default(), Moment::now()));
+        let (_over, is_over) = watch::channel(false);
+        let site = Pages::new(address.ip(), &Arc::default(), Moment::now(), is_over);
+        let serving = tokio::spawn(serve(listener, Arc::new(site)));
         let mut silent = Vec::new();
         for place in 0..3 * CONNECTIONS_MAX {
             let mut stream = TcpStream::connect(address).await.unwrap();
