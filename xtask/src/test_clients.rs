@@ -1,10 +1,9 @@
-//! `cargo xtask test-clients`: AIPerf and the `openai` package, audited in the end-to-end tests, AIPerf's own reading of our
-//! artifacts and flags, and Chromium, if it is there, before the page of watched servers. Takes Python and the network.
+//! `cargo xtask test-clients`: AIPerf and the `openai` package, audited in the end-to-end tests, and AIPerf's own reading of our
+//! artifacts and flags. Takes Python and the network.
 
 use crate::clients::{AIPERF, GUIDELLM, OPENAI, environment};
 use crate::process;
 use crate::project::Project;
-use crate::say::say;
 use anyhow::Result;
 
 /// Flags of `test-clients`.
@@ -24,12 +23,5 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
     let mut tests = project.cargo();
     tests.args(["test", "-p", "end-to-end", "--test", "clients", "--test", "aiperf", "--", "--nocapture"]);
     tests.envs(guidellm.map(|_| ("AIPERFD_GUIDELLM", "1")));
-    process::run(tests.env("AIPERFD_CLIENTS", clients))?;
-    let Some(browser) = process::find("chromium") else {
-        say("chromium is not there: the page of watched servers is not looked at");
-        return Ok(());
-    };
-    let mut tests = project.cargo();
-    tests.args(["test", "-p", "end-to-end", "--test", "service"]);
-    process::run(tests.env("AIPERFD_BROWSER", browser))
+    process::run(tests.env("AIPERFD_CLIENTS", clients))
 }

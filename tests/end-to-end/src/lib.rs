@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
+pub mod browser;
 pub mod certificate;
 pub mod cgroup;
 pub mod client;

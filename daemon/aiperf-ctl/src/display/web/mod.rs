@@ -14,7 +14,7 @@ mod page;
 use super::Shared;
 use crate::local_http::{Answer, Events, Site, is_for_us, not_for_us, of_type, plain, serve};
 use crate::plan::Refusal;
-use crate::terminal::print_note;
+use crate::terminal::print_progress;
 use anyhow::{Context, Result};
 use export::LivePage;
 use hyper::body::Incoming;
@@ -45,7 +45,8 @@ impl Web {
         let own = listener.local_addr()?;
         let token = (!own.ip().is_loopback()).then(token).transpose()?;
         let query = token.as_ref().map(|token| format!("?token={token}")).unwrap_or_default();
-        print_note(&format!("live page: http://{own}/{query}"));
+        // No message: those are on the page.
+        print_progress(&format!("live page: http://{}/{query}", reachable(own)));
         let (over, is_over) = watch::channel(false);
         let site = Arc::new(Pages {
             own: own.ip(),
@@ -96,6 +97,15 @@ async fn listen(address: Option<SocketAddr>) -> Result<TcpListener> {
             TcpListener::bind((host, 0)).await.context("--web: failed to listen on a loopback address")
         }
     }
+}
+
+/// An address that others can open: one that is every address of this host goes by the host's name.
+fn reachable(own: SocketAddr) -> String {
+    if !own.ip().is_unspecified() {
+        return own.to_string();
+    }
+    let host = rustix::system::uname();
+    format!("{}:{}", store::visible(&host.nodename().to_string_lossy()), own.port())
 }
 
 /// A token that nobody can guess.
