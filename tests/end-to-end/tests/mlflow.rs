@@ -198,12 +198,18 @@ fn the_tutorials_commands_work() {
         assert!(!of(run, "metrics", &format!("live.gen_ai.client.{name}")).is_null(), "live.{name}: {run}");
     }
 
-    fs::create_dir(directory.join("plots")).unwrap();
-    fs::write(directory.join("plots/ttft.png"), b"a picture").unwrap();
-    let mut plots = Run::of("report");
-    plots.command.arg(&directory).arg("--mlflow-upload");
+    let mut plots = Run::of("plot");
+    plots.command.arg("--paths").arg(&directory).arg("--mlflow-upload");
     plots.end().ended_with(0);
-    assert!(mlflow.files(run_id).contains(&("plots/ttft.png".to_owned(), 9)), "{:?}", mlflow.files(run_id));
+    let pictures = fs::read_dir(directory.join("plots")).unwrap().map(|entry| {
+        let entry = entry.unwrap();
+        (format!("plots/{}", entry.file_name().to_string_lossy()), entry.metadata().unwrap().len())
+    });
+    let pictures = pictures.filter(|(name, _)| name.ends_with(".png")).collect::<Vec<_>>();
+    assert!(!pictures.is_empty(), "there are pictures");
+    for picture in pictures {
+        assert!(mlflow.files(run_id).contains(&picture), "{picture:?}: {:?}", mlflow.files(run_id));
+    }
 
     let output = mlflow.command(&["runs", "create", "--experiment-name", "my-sweep"]);
     // It may be preceded by a link.

@@ -131,7 +131,11 @@ fn plots(points: &[At]) -> Vec<Figure> {
             &format!("{name} and requests in flight"),
             Axis { scale: ScaleKind::Linear, ..Axis::new(name, unit) },
             Some(Axis { scale: ScaleKind::Linear, ..Axis::new("In flight", "requests") }),
-            rates.into_iter().chain(in_flight.map(Mark::on_the_right)).collect(),
+            rates
+                .into_iter()
+                .flat_map(|rates| [Some(rates), in_flight.clone().map(Mark::on_the_right)])
+                .flatten()
+                .collect(),
         ),
         figure("Power of the GPUs", Axis::new("Power", "W"), None, watts.into_iter().collect()),
     ];

@@ -41,6 +41,8 @@ fn draw(spec: &Spec, run: &OneRun) -> Result<Figure, String> {
         marks.push(Mark::new("first token, kernel", Subject::Kernel, Shape::Points { points: kernel }));
     }
     let mut figure = run.of_run(Figure { marks, ..figure(spec, seconds(), axis(y)) });
+    // From zero on, bars that differ by little would lie on each other.
+    figure.y.from_zero = false;
     if wrong > 0 {
         figure.notes.push(format!("{wrong} requests are left out whose first token is after their end."));
     }
