@@ -25,9 +25,10 @@ pub struct OutputArgs {
     /// Include the stages of each request's HTTP exchange in profile_export.jsonl.
     #[arg(long)]
     pub export_http_trace: bool,
-    /// Progress display: simple (a bar on a terminal, plain lines elsewhere) or none.
-    #[arg(long, visible_alias = "ui-type", value_enum, default_value_t = Ui::Simple)]
-    pub ui: Ui,
+    /// Progress display: dashboard (the whole terminal), simple (a bar on a terminal, plain lines elsewhere) or none.
+    /// [default: dashboard on a terminal of at least 80×24, else simple]
+    #[arg(long, visible_alias = "ui-type", value_enum)]
+    pub ui: Option<Ui>,
     /// Console report: summary (one screen) or full (every table). The report file has every table.
     #[arg(long, value_enum, default_value_t = ConsoleArg::Summary)]
     pub console: ConsoleArg,
@@ -63,11 +64,10 @@ pub enum ExportLevelArg {
 /// Values of --ui.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Ui {
+    /// The whole terminal; where that is not possible, as `simple`, with a warning.
+    Dashboard,
     /// A bar on a terminal, plain lines elsewhere.
     Simple,
-    /// Not implemented: shown as `simple`, with a warning.
-    #[value(hide = true)]
-    Dashboard,
     /// No progress.
     None,
 }

@@ -77,7 +77,7 @@ pub struct ObserveArgs {
     /// Seconds to observe. Default: until Ctrl-C.
     #[arg(long)]
     pub duration: Option<f64>,
-    /// Progress display: none, or simple (a bar on a terminal, plain lines elsewhere).
+    /// Progress display: none, dashboard (the whole terminal) or simple (a bar on a terminal, plain lines elsewhere).
     #[arg(long, visible_alias = "ui-type", value_enum, default_value_t = Ui::None)]
     pub ui: Ui,
     /// Directory for the results.

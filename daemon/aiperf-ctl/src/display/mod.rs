@@ -2,15 +2,18 @@
 //!
 //! ```text
 //! profile, observe ── Display ──▶ now.rs  what is going on, as data, bounded
-//!                                   ├─▶ bar.rs   --ui simple: a bar on a terminal, lines elsewhere
+//!                                   ├─▶ bar.rs     --ui simple: a bar on a terminal, lines elsewhere
+//!                                   ├─▶ dashboard  --ui dashboard: the whole terminal
 //!                                   └─▶ …        displays with a thread of their own read it when they draw
 //! ```
 //!
 //! A display costs the run nothing: it reads what the daemon sends twice a second, and one that stalls holds up nobody.
 
 mod bar;
+mod dashboard;
 mod now;
 
+pub(crate) use dashboard::guard;
 pub(crate) use now::Place;
 
 use crate::args::Ui;
@@ -20,6 +23,7 @@ use crate::terminal::{self, print_warning};
 use anyhow::Result;
 use bar::Bar;
 use control::Progress;
+use dashboard::Dashboard;
 use now::{Message, Now};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,6 +32,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(crate) struct Display {
     now: Shared,
     ui: Ui,
+    /// What has the whole terminal.
+    dashboard: Option<Dashboard>,
 }
 
 /// What is going on, shared by the command and its displays.
@@ -46,13 +52,15 @@ impl Display {
     ///
     /// # Errors
     /// When one of them cannot be.
-    pub(crate) fn open(ui: Ui) -> Result<Self> {
+    pub(crate) fn open(ui: Option<Ui>) -> Result<Self> {
+        let ui = selected(ui);
         let now = Shared::default();
         let heard = now.clone();
         terminal::listen(Some(Box::new(move |is_warning, text| {
             heard.lock().message(Message { is_warning, text: text.to_owned() });
         })));
-        Ok(Self { now, ui })
+        let dashboard = (ui == Ui::Dashboard).then(|| Dashboard::open(now.clone())).transpose()?;
+        Ok(Self { now, ui, dashboard })
     }
 
     /// Shows which run of several is the next.
@@ -86,6 +94,21 @@ impl Display {
 impl Drop for Display {
     fn drop(&mut self) {
         terminal::listen(None);
+        // The terminal is restored, and what was held back is printed.
+        drop(self.dashboard.take());
+    }
+}
+
+/// The display that the user selected, or the best one that this terminal can show.
+fn selected(ui: Option<Ui>) -> Ui {
+    match (ui, dashboard::unfit()) {
+        (None, None) => Ui::Dashboard,
+        (None, Some(_)) => Ui::Simple,
+        (Some(Ui::Dashboard), Some(why)) => {
+            print_warning(&format!("--ui dashboard: {why}; progress is shown as by --ui simple"));
+            Ui::Simple
+        }
+        (Some(ui), _) => ui,
     }
 }
 

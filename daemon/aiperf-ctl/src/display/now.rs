@@ -162,7 +162,8 @@ impl Now {
         self.push_ended(Ended { label, standing: Some(standing.name()), line: reported.line() });
     }
 
-    fn push_ended(&mut self, ended: Ended) {
+    /// Keeps a run that has ended.
+    pub(crate) fn push_ended(&mut self, ended: Ended) {
         if self.ended.len() >= ENDED_MAX {
             self.ended.pop_front();
         }
