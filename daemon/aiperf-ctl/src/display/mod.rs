@@ -55,9 +55,9 @@ impl Display {
     pub(crate) fn open(ui: Option<Ui>) -> Result<Self> {
         let ui = selected(ui);
         let now = Shared::default();
-        let heard = now.clone();
+        let listening = now.clone();
         terminal::listen(Some(Box::new(move |is_warning, text| {
-            heard.lock().message(Message { is_warning, text: text.to_owned() });
+            listening.lock().message(Message { is_warning, text: text.to_owned() });
         })));
         let dashboard = (ui == Ui::Dashboard).then(|| Dashboard::open(now.clone())).transpose()?;
         Ok(Self { now, ui, dashboard })
@@ -65,7 +65,7 @@ impl Display {
 
     /// Shows which run of several is the next.
     pub(crate) fn next_is(&self, place: Place) {
-        self.now.lock().place = Some(place);
+        self.now.lock().next_is(place);
     }
 
     /// Shows a run that begins, until what is returned is dropped.

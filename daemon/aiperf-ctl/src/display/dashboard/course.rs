@@ -40,7 +40,7 @@ impl<'a> Course<'a> {
             let from_end = (columns - 1 - column) as u64;
             last.seconds - seconds * float(from_end) / float((columns as u64).max(1))
         };
-        let numbers = (0..columns).map(|column| time(column)).map(|time| match time {
+        let numbers = (0..columns).map(time).map(|time| match time {
             0.0.. => number(self, time),
             _ => None,
         });

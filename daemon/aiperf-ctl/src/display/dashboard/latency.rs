@@ -33,7 +33,11 @@ pub(super) fn draw_rows(buffer: &mut Buffer, area: Rect, seen: &Seen, palette: &
     });
     // One scale for all four, so that they can be compared.
     let greatest = most(all.iter().flat_map(|(_, numbers)| numbers));
-    let rows = all.into_iter().map(|(one, numbers)| {
+    let is_known = |numbers: &[Option<f64>]| numbers.iter().any(Option::is_some);
+    let is_any_known = all.iter().any(|(_, numbers)| is_known(numbers));
+    // Of a command that only observes, the client's numbers are not known.
+    let known = all.into_iter().filter(|(_, numbers)| is_known(numbers) || !is_any_known);
+    let rows = known.map(|(one, numbers)| {
         let newest = course.last().and_then(|last| (one.number)(last));
         let newest = newest.map(|number| format!("{} ms", value(number))).unwrap_or_default();
         let name = format!("{} {}", one.mark, one.name);
@@ -64,7 +68,8 @@ pub(super) fn draw_chart(buffer: &mut Buffer, area: Rect, seen: &Seen, palette: 
         return;
     }
     let [legend, chart] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(inner);
-    let spans = all.iter().flat_map(|(one, points)| {
+    let known = all.iter().filter(|(_, points)| !points.is_empty());
+    let spans = known.flat_map(|(one, points)| {
         let newest = points.last().map(|(_, number)| format!(" {}", value(*number))).unwrap_or_default();
         [Span::styled(format!("{} {}", one.mark, one.name), one.style), Span::raw(format!("{newest}   "))]
     });

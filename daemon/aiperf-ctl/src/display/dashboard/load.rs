@@ -16,9 +16,12 @@ use ratatui::widgets::{Sparkline, Widget};
 struct Series {
     name: &'static str,
     unit: &'static str,
-    number: fn(Course<'_>, f64) -> Option<f64>,
+    number: Number,
     style: Style,
 }
+
+/// A number of a run's course, at a time.
+type Number = fn(Course<'_>, f64) -> Option<f64>;
 
 /// Draws rows of bars over the last seconds.
 pub(super) fn draw_rows(buffer: &mut Buffer, area: Rect, seen: &Seen, palette: &Palette) {
@@ -81,31 +84,29 @@ fn newest(one: &Series, numbers: &[Option<f64>]) -> String {
 fn series(seen: &Seen, palette: &Palette) -> Vec<Series> {
     let last = seen.now.points.last();
     let plain = Style::new();
-    let mut all = vec![
-        Series {
-            name: "in flight",
-            unit: "",
-            number: |course, time| course.of(time, |at| Some(float(at.in_flight))),
-            style: plain,
-        },
-        Series {
-            name: "requests/s",
-            unit: "",
-            number: |course, time| course.rate(time, |at| at.completed + at.failed),
-            style: plain,
-        },
-    ];
+    let mut all = Vec::new();
+    // A command that only observes does not know what is in flight.
+    if seen
+        .now
+        .progress
+        .as_ref()
+        .is_none_or(|progress| progress.requests_sent > 0 || !progress.workers.is_empty())
+    {
+        let number: Number = |course, time| course.of(time, |at| Some(float(at.in_flight)));
+        all.push(Series { name: "in flight", unit: "", number, style: plain });
+    }
+    let number: Number = |course, time| course.rate(time, |at| at.completed + at.failed);
+    all.push(Series { name: "requests/s", unit: "", number, style: plain });
     if last.is_some_and(|last| last.output_tokens > 0) {
-        let number: fn(Course<'_>, f64) -> Option<f64> =
-            |course, time| course.rate(time, |at| at.output_tokens);
+        let number: Number = |course, time| course.rate(time, |at| at.output_tokens);
         all.push(Series { name: "tokens/s", unit: "", number, style: plain });
     }
     if last.is_some_and(|last| last.watts.is_some()) {
-        let number: fn(Course<'_>, f64) -> Option<f64> = |course, time| course.of(time, |at| at.watts);
+        let number: Number = |course, time| course.of(time, |at| at.watts);
         all.push(Series { name: "GPU power", unit: " W", number, style: palette.gpu() });
     }
     if seen.now.progress.as_ref().is_some_and(|progress| progress.requests_failed > 0) {
-        let number: fn(Course<'_>, f64) -> Option<f64> = |course, time| course.rate(time, |at| at.failed);
+        let number: Number = |course, time| course.rate(time, |at| at.failed);
         all.push(Series { name: "failures/s", unit: "", number, style: palette.bad() });
     }
     all.truncate(4);

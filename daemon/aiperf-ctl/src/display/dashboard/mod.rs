@@ -1,12 +1,12 @@
 //! `--ui dashboard`: the whole terminal shows how a command is doing.
 //!
 //! ```text
-//! Now ── a copy, 4 times a second ──▶ watcher.rs: Seen ──▶ screen.rs ──▶ a view a file ──▶ cells ──▶ terminal.rs
+//! Now ── a copy of what is new ──▶ watcher.rs: Seen ──▶ screen.rs ──▶ a view a file ──▶ cells ──▶ terminal.rs
 //!                                       keys.rs ──▶ View ──┘                  └─▶ picture.rs (ctrl+s)
 //! terminal.rs ── its state, a byte each ──▶ guard.rs: another process, which restores the terminal when this one is gone
 //! ```
 //!
-//! A thread of its own draws; it holds the lock of [`Now`](super::now::Now) only to copy it, so a terminal that is slow, or does not
+//! A thread of its own draws; it holds the lock of [`Now`] only to copy it, so a terminal that is slow, or does not
 //! read at all, holds up nothing but the display. What is printed meanwhile is shown in the log and printed when the display closes.
 //!
 //! Keys come as they are typed and are not echoed, but those that make signals stay the terminal's: Ctrl-C is a SIGINT to this
@@ -29,6 +29,7 @@ mod runs;
 mod screen;
 mod terminal;
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests read what they and this repository have written")]
 mod tests;
 mod text;
 mod watcher;
@@ -37,6 +38,7 @@ mod workers;
 pub(crate) use guard::run as guard;
 
 use super::Shared;
+use super::now::Now;
 use crate::interrupt;
 use crate::terminal::{Held, give_back, hold};
 use anyhow::{Context, Result};
@@ -131,6 +133,8 @@ impl Thread {
         let mut drawn = ratatui::Terminal::new(CrosstermBackend::new(writer))?;
         let (mut view, mut watcher) = (View::default(), Watcher::default());
         let (opened, mut waited) = (Moment::now(), Moment::now());
+        // What the newest frame shows, and when it was drawn.
+        let mut frame = None;
         while !self.closing.load(Ordering::Relaxed) {
             if self.stop.swap(false, Ordering::Relaxed) {
                 self.terminal.release();
@@ -146,33 +150,61 @@ impl Thread {
             if self.terminal.take(was_away)? {
                 let size = drawn.size()?;
                 drawn.resize(size.into())?;
+                frame = None;
             }
             waited = Moment::now();
             let time = opened.elapsed().as_secs_f64();
-            let seen = watcher.see(self.now.lock().clone(), interrupt::seen(), time);
-            drawn.draw(|frame| screen::draw(frame.buffer_mut(), &seen, &view, &palette))?;
+            let state = (self.now.lock().changes, interrupt::seen(), self.terminal.size());
+            if frame.is_none_or(|(shown, since)| shown != state || time - since > FRAME_SECONDS) {
+                frame = Some((state, time));
+                let seen = watcher.see(self.now.lock().clone(), interrupt::seen(), time);
+                drawn.draw(|frame| screen::draw(frame.buffer_mut(), &seen, &view, &palette))?;
+            }
             match self.terminal.input(TICK)? {
                 Input::Nothing => {}
                 Input::HungUp => return Ok(()),
                 Input::Keys(keys) => {
+                    frame = None;
                     for action in keys::actions(&keys) {
-                        match action {
-                            Action::View(change) => view.change(change),
-                            Action::Copy => watcher.notice(copy(&seen, &mut drawn)?, time),
-                            Action::Picture => watcher.notice(save(&seen, &view, drawn.size()?), time),
-                        }
+                        self.act(action, &mut view, &mut watcher, &mut drawn, time)?;
                     }
                 }
             }
         }
         Ok(())
     }
+
+    fn act(
+        &self,
+        action: Action,
+        view: &mut View,
+        watcher: &mut Watcher,
+        drawn: &mut Drawn,
+        time: f64,
+    ) -> io::Result<()> {
+        let notice = match action {
+            Action::View(change) => {
+                view.change(change);
+                return Ok(());
+            }
+            Action::Copy => copy(&self.now.lock().clone(), drawn)?,
+            Action::Picture => {
+                let seen = watcher.see(self.now.lock().clone(), interrupt::seen(), time);
+                save(&seen, view, drawn.size()?)
+            }
+        };
+        watcher.notice(notice, time);
+        Ok(())
+    }
 }
 
 /// Copies the log; returns what the user should know.
-fn copy(seen: &Seen, drawn: &mut Drawn) -> io::Result<String> {
+fn copy(now: &Now, drawn: &mut Drawn) -> io::Result<String> {
+    if now.messages.is_empty() {
+        return Ok("the log is empty".to_owned());
+    }
     // OSC 52, which most terminals take as the clipboard's new content.
-    write!(drawn.backend_mut(), "\u{1b}]52;c;{}\u{7}", copied(&log::whole(&seen.now)))?;
+    write!(drawn.backend_mut(), "\u{1b}]52;c;{}\u{7}", copied(&log::whole(now)))?;
     Write::flush(drawn.backend_mut())?;
     Ok("the log is copied, if the terminal accepts that (OSC 52)".to_owned())
 }
@@ -206,8 +238,10 @@ fn restore_on_panic() {
     });
 }
 
-/// Between two frames; a key is shown at once.
+/// Between two looks; a key is shown at once.
 const TICK: Duration = Duration::from_millis(250);
+/// A frame is drawn again after that time even if nothing has changed: what is stale is seen only then.
+const FRAME_SECONDS: f64 = 2.0;
 /// A wait that took longer was not only a wait.
 const AWAY: Duration = Duration::from_millis(1500);
 /// How long the thread may take to end.

@@ -5,7 +5,7 @@ use super::course::Course;
 use super::numbers::{compact, count, float, rate as rate_text, time, whole};
 use super::text::{cut, foreign, framed, lines, styled};
 use super::watcher::Seen;
-use crate::display::now::At;
+use crate::display::now::{At, completed};
 use control::{Progress, State};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -74,7 +74,7 @@ impl Extent {
 }
 
 fn extent(progress: &Progress, course: Course<'_>, width: usize) -> Line<'static> {
-    let ended = progress.requests_completed + progress.requests_failed;
+    let ended = completed(progress) + progress.requests_failed;
     let rate = ended_rate(progress, course);
     let (name, extent, text) = match &progress.phase {
         Some(phase) => {
@@ -126,9 +126,10 @@ fn counts(progress: &Progress, course: Course<'_>, palette: &Palette) -> Line<'s
     let failed = format!("{} failed", compact(progress.requests_failed));
     let failed =
         if progress.requests_failed > 0 { Span::styled(failed, palette.bad()) } else { Span::raw(failed) };
-    let completed = compact(progress.requests_completed);
-    let mut rest = format!("  {} in flight", compact(progress.requests_in_flight));
-    if !progress.workers.is_empty() {
+    let mut rest = String::new();
+    // Of a command that only observes, neither is known.
+    if progress.requests_sent > 0 {
+        rest.push_str(&format!("  {} in flight", compact(progress.requests_in_flight)));
         rest.push_str(&format!("  {} late", compact(progress.requests_late)));
     }
     if progress.output_tokens > 0 {
@@ -138,14 +139,14 @@ fn counts(progress: &Progress, course: Course<'_>, palette: &Palette) -> Line<'s
     if let Some(value) = progress.steered.as_ref().and_then(|steered| steered.value) {
         rest.push_str(&format!("  load set to {value}"));
     }
-    let completed = format!("{completed} completed{}  ", rate(|at| at.completed));
+    let completed = format!("{} completed{}  ", compact(completed(progress)), rate(|at| at.completed));
     Line::from(vec![Span::raw(completed), failed, Span::raw(rest)])
 }
 
 /// Requests that end in a second, of the last seconds.
 fn ended_rate(progress: &Progress, course: Course<'_>) -> Option<f64> {
     let recent = course.last().and_then(|last| course.rate(last.seconds, |at| at.completed + at.failed));
-    let ended = progress.requests_completed + progress.requests_failed;
+    let ended = completed(progress) + progress.requests_failed;
     let overall = (progress.elapsed_seconds > 0.0).then(|| float(ended) / progress.elapsed_seconds);
     recent.or(overall)
 }

@@ -7,6 +7,7 @@ use super::terminal::{HEIGHT, WIDTH};
 use super::text::{cut, framed, lines, styled};
 use super::watcher::Seen;
 use super::{gpu, header, latency, load, log, metrics, numbers, progress, runs, workers};
+use crate::display::now::completed;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 
@@ -39,8 +40,7 @@ fn small(buffer: &mut Buffer, area: Rect, seen: &Seen) {
     let progress = seen.now.progress.as_ref();
     let counts = progress.map_or_else(String::new, |progress| {
         let [completed, failed, flight] =
-            [progress.requests_completed, progress.requests_failed, progress.requests_in_flight]
-                .map(numbers::count);
+            [completed(progress), progress.requests_failed, progress.requests_in_flight].map(numbers::count);
         format!("{completed} completed, {failed} failed, {flight} in flight")
     });
     let size = format!("{}×{} is too small: {WIDTH}×{HEIGHT} shows more", area.width, area.height);

@@ -92,10 +92,15 @@ impl Terminal {
 
     /// Gives the screen back, as it was.
     pub(super) fn release(&self) {
-        let mut state = self.state();
-        if !state.is_taken {
-            return;
-        }
+        // One that takes it just now may wait for a terminal that does not read; then the guard restores it.
+        let mut state = (0..LOOKS).find_map(|_| {
+            let state = self.state.try_lock().ok();
+            if state.is_none() {
+                std::thread::sleep(LOOK);
+            }
+            state
+        });
+        let Some(state) = state.as_mut().filter(|state| state.is_taken) else { return };
         restore(&self.file, &self.saved);
         state.is_taken = false;
         state.guard.notify(false);
@@ -118,6 +123,11 @@ impl Terminal {
     /// Whether the terminal is this process's to read and draw on.
     pub(super) fn is_foreground(&self) -> bool {
         tcgetpgrp(&self.file).ok() == Some(getpgrp())
+    }
+
+    /// Its columns and rows, if they are known.
+    pub(super) fn size(&self) -> Option<(u16, u16)> {
+        tcgetwinsize(&self.file).ok().map(|size| (size.ws_col, size.ws_row))
     }
 
     /// Waits for keys.
@@ -185,4 +195,7 @@ pub(super) const HEIGHT: u16 = 24;
 const ENTER: &[u8] = b"\x1b[?1049h\x1b[2J\x1b[?25l";
 /// Default colors, cursor, and the screen from before.
 const LEAVE: &[u8] = b"\x1b[0m\x1b[?25h\x1b[?1049l";
+/// How often, and how long apart, it is looked whether the terminal's state is free.
+const LOOKS: u32 = 20;
+const LOOK: Duration = Duration::from_millis(10);
 const WRITE_PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };

@@ -156,6 +156,22 @@ fn with_gpus() -> Now {
     now
 }
 
+/// An observation, which sends nothing itself.
+fn observing() -> Now {
+    let mut now = Now::default();
+    now.begin_watch(vec!["observe".to_owned(), "process 4711".to_owned()], "artifacts/observe".to_owned());
+    for second in 0..=20 {
+        let mut progress = at(second);
+        progress.requests_recorded = progress.requests_completed;
+        (progress.requests_sent, progress.requests_completed, progress.requests_in_flight) = (0, 0, 0);
+        (progress.phase, progress.seconds_planned) = (None, None);
+        progress.workers.clear();
+        progress.live.retain(|tag, _| tag.starts_with("kernel_"));
+        now.take(&progress);
+    }
+    now
+}
+
 fn long_names() -> Now {
     let mut now = sweep();
     let evil = "\u{1b}]0;owned\u{7}\u{1b}[2J日本語の長い名前".repeat(20);
@@ -222,6 +238,7 @@ fn check_both(name: &str, now: &Now) {
 fn a_run_is_shown() {
     check_both("run", &running());
     check_both("gpus", &with_gpus());
+    check_both("observe", &observing());
 }
 
 #[test]
