@@ -983,11 +983,11 @@ _aiperf__ctl() {
                     return 0
                     ;;
                 --ui)
-                    COMPREPLY=($(compgen -W "simple none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "dashboard simple none" -- "${cur}"))
                     return 0
                     ;;
                 --ui-type)
-                    COMPREPLY=($(compgen -W "simple none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "dashboard simple none" -- "${cur}"))
                     return 0
                     ;;
                 --web)
@@ -2059,11 +2059,11 @@ _aiperf__ctl() {
                     return 0
                     ;;
                 --ui)
-                    COMPREPLY=($(compgen -W "simple none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "dashboard simple none" -- "${cur}"))
                     return 0
                     ;;
                 --ui-type)
-                    COMPREPLY=($(compgen -W "simple none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "dashboard simple none" -- "${cur}"))
                     return 0
                     ;;
                 --web)

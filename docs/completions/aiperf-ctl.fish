@@ -319,7 +319,8 @@ complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l profil
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l export-level -l profile-export-level -d 'Export level: summary, records (also one line per request) or raw (also every response)' -r -f -a "summary\t'Only the summaries'
 records\t'Also a line per request'
 raw\t'Also every response'"
-complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l ui -l ui-type -d 'Progress display: simple (a bar on a terminal, plain lines elsewhere) or none' -r -f -a "simple\t'A bar on a terminal, plain lines elsewhere'
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l ui -l ui-type -d 'Progress display: dashboard (the whole terminal), simple (a bar on a terminal, plain lines elsewhere) or none. [default: dashboard on a terminal of at least 80×24, else simple]' -r -f -a "dashboard\t'The whole terminal; where that is not possible, as `simple`, with a warning'
+simple\t'A bar on a terminal, plain lines elsewhere'
 none\t'No progress'"
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l web -d 'Show progress on a web page too, at an address of this host [default without an address: 127.0.0.1:8050, or another port if that is used]. Elsewhere than on a loopback address the printed URL has a token' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l console -d 'Console report: summary (one screen) or full (every table). The report file has every table' -r -f -a "summary\t'One screen that ends with the verdict'
@@ -421,7 +422,8 @@ complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand observe" -l unit -
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand observe" -l side -d 'Whether the observed processes are clients or servers' -r -f -a "client\t'They send requests'
 server\t'They respond to requests'"
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand observe" -l duration -d 'Seconds to observe. Default: until Ctrl-C' -r
-complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand observe" -l ui -l ui-type -d 'Progress display: none, or simple (a bar on a terminal, plain lines elsewhere)' -r -f -a "simple\t'A bar on a terminal, plain lines elsewhere'
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand observe" -l ui -l ui-type -d 'Progress display: none, dashboard (the whole terminal) or simple (a bar on a terminal, plain lines elsewhere)' -r -f -a "dashboard\t'The whole terminal; where that is not possible, as `simple`, with a warning'
+simple\t'A bar on a terminal, plain lines elsewhere'
 none\t'No progress'"
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand observe" -l web -d 'Show progress on a web page too, at an address of this host [default without an address: 127.0.0.1:8050, or another port if that is used]. Elsewhere than on a loopback address the printed URL has a token' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand observe" -l artifact-dir -l output-artifact-dir -d 'Directory for the results' -r -F

@@ -2,7 +2,7 @@
 //! stops nothing: programs that users run need none of it.
 //!
 //! ```text
-//! tests      ip, nft, nginx, curl, wrk, prometheus, ffmpeg, systemd-analyze and chromium, on systems with apt-get as root; their Python packages, under target/
+//! tests      ip, nft, nginx, curl, wrk, prometheus, ffmpeg, tmux, systemd-analyze and chromium, on systems with apt-get as root; their Python packages, under target/
 //! --probes   the compiler of the kernel programs, for authors of probes:
 //!            1  rustup's nightly with rust-src, and bpf-linker
 //!            2  else, on Debian 12 as root: rustc-web, rust-web-src, LLVM 22, and bpf-linker built with it
@@ -170,7 +170,7 @@ const COMPILER: &str = "compiler of the kernel programs";
 const DEBIAN_PACKAGES: &[&str] =
     &["rustc-web", "rust-web-src", "llvm-22-dev", "libpolly-22-dev", "libzstd-dev", "zlib1g-dev"];
 /// Programs that the kernel and end-to-end tests use, and their packages.
-const TOOLS: [(&str, &str); 9] = [
+const TOOLS: [(&str, &str); 10] = [
     ("ip", "iproute2"),
     ("nft", "nftables"),
     ("nginx", "nginx-light"),
@@ -178,6 +178,7 @@ const TOOLS: [(&str, &str); 9] = [
     ("wrk", "wrk"),
     ("prometheus", "prometheus"),
     ("ffmpeg", "ffmpeg"),
+    ("tmux", "tmux"),
     ("systemd-analyze", "systemd"),
     ("chromium", "chromium"),
 ];

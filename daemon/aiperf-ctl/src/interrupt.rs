@@ -6,8 +6,10 @@
 //! ```
 //!
 //! SIGTERM (`timeout`, Kubernetes, continuous integration) and SIGHUP end a command as Ctrl-C does: with a report of what was
-//! measured. tokio never restores a signal's default action once it has listened for it, so no other module listens.
+//! measured. Ctrl-Z is not handled here: it stops the process, after a display that has the whole terminal has given it back
+//! (`display/dashboard`). tokio never restores a signal's default action once it has listened for it, so no other module listens.
 
+use crate::terminal;
 use anyhow::{Context, Result};
 use rustix::process::Signal;
 use std::collections::BTreeSet;
@@ -280,6 +282,7 @@ fn take(signal: Signal) {
         for path in &state.scratch {
             std::fs::remove_file(path).or_else(|_no_file| std::fs::remove_dir_all(path)).ok();
         }
+        terminal::give_back();
         std::process::exit(i32::from(Interrupted { signal: first }.status()));
     }
     SHARED.changes.send_replace(state.signals);

@@ -82,8 +82,10 @@ pub fn main(words: &[OsString], build: &Build) -> ExitCode {
 }
 
 fn run(args: &Args, build: &Build) -> ExitCode {
-    // A process that executes another command keeps the default signal actions for it.
-    let listening = if let Command::JoinRun(_) = &args.command { Ok(()) } else { interrupt::listen() };
+    // A process that executes another command keeps the default signal actions for it; one that guards a terminal waits for
+    // nothing but the end of the display.
+    let is_other = matches!(&args.command, Command::JoinRun(_) | Command::GuardTerminal);
+    let listening = if is_other { Ok(()) } else { interrupt::listen() };
     match listening.and_then(|()| done(args, build)) {
         Ok(0) if let Some(why) = terminal::unwritten() => {
             print_error(&format!("failed to write the results to standard output: {why}"));
@@ -103,6 +105,7 @@ fn done(args: &Args, build: &Build) -> Result<u8> {
         Command::Audit(args) => audit::run(args),
         Command::Observe(args) => observe::run(args),
         Command::JoinRun(args) => audit::join(args),
+        Command::GuardTerminal => display::guard(),
         Command::Publish(args) => publish::run(args),
         Command::Report(args) => report::run(args),
         Command::Compare(args) => compare::run(args),

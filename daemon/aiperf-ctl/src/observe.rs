@@ -44,9 +44,9 @@ pub(crate) fn run(args: &ObserveArgs) -> Result<u8> {
     let _orderly = interrupt::orderly(interrupt::OF_A_RUN);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
+        let display = Display::open(Some(args.ui), args.web)?;
         let daemon = Daemon::find_or_start(&args.watch.socket, directory);
         let daemon = interrupt::or(daemon).await.map_err(anyhow::Error::from).flatten()?;
-        let display = Display::open(args.ui, args.web)?;
         let mut run = watched::start(daemon, plan, &args.watch.tokenizer).await?;
         if !args.watch.quiet {
             print_note("observing; stop with Ctrl-C");

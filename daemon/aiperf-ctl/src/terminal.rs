@@ -10,6 +10,9 @@ use store::visible_lines;
 
 /// Prints a result. A closed pipe is not an error; any other failure is in [`unwritten`].
 pub(crate) fn print_result(text: &str) {
+    if hold_back(Output::Result, text) {
+        return;
+    }
     let mut out = std::io::stdout().lock();
     if let Err(error) = out.write_all(visible_lines(text).as_bytes()).and_then(|()| out.flush())
         && error.kind() != ErrorKind::BrokenPipe
@@ -67,6 +70,9 @@ pub(crate) fn print_progress(text: &str) {
 }
 
 fn write_note(text: &str) {
+    if hold_back(Output::Note, text) {
+        return;
+    }
     let mut out = std::io::stderr().lock();
     writeln!(out, "{}", visible_lines(&named(text))).ok();
 }
@@ -108,6 +114,65 @@ fn hear(is_warning: bool, text: &str) {
     }
 }
 
+/// The terminal belongs to a display until this is dropped; what is printed meanwhile is printed then.
+#[derive(Debug)]
+pub(crate) struct Held(());
+
+/// Restores the terminal.
+type Restore = Box<dyn FnOnce() + Send>;
+
+/// Holds back what is printed, because a display has the whole terminal; `restore` is called before it is printed.
+pub(crate) fn hold(restore: Restore) -> Held {
+    let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+    *held = Some(Holding { restore, texts: Vec::new() });
+    Held(())
+}
+
+/// Whether a display has the terminal.
+pub(crate) fn is_held() -> bool {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+}
+
+/// Restores the terminal, if a display has it, and prints what was held back: before the process ends without dropping anything.
+pub(crate) fn give_back() {
+    let held = HELD.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let Some(Holding { restore, texts }) = held else { return };
+    restore();
+    for (output, text) in texts {
+        match output {
+            Output::Result => print_result(&text),
+            Output::Note => write_note(&text),
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+/// What is held back.
+struct Holding {
+    restore: Restore,
+    texts: Vec<(Output, String)>,
+}
+
+/// Where a text goes.
+#[derive(Clone, Copy, Debug)]
+enum Output {
+    Result,
+    Note,
+}
+
+/// Whether a text is held back.
+fn hold_back(output: Output, text: &str) -> bool {
+    let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(held) = held.as_mut() else { return false };
+    held.texts.push((output, text.to_owned()));
+    true
+}
+
 /// Indents every line but the first, so that none of them looks like a message of its own.
 fn indented(text: &str) -> String {
     text.trim_end().replace('\n', "\n  ")
@@ -121,6 +186,7 @@ static CALLED: OnceLock<&str> = OnceLock::new();
 /// The warnings so far, if each is printed once.
 static WARNED: OnceLock<Mutex<HashSet<String>>> = OnceLock::new();
 static LISTENER: Mutex<Option<Listener>> = Mutex::new(None);
+static HELD: Mutex<Option<Holding>> = Mutex::new(None);
 static UNWRITTEN: OnceLock<String> = OnceLock::new();
 /// The program's own name at the start of a command.
 const COMMAND: &str = "aiperf-ctl ";

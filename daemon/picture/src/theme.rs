@@ -78,7 +78,8 @@ impl Theme {
     }
 
     /// The color of a subject: the same one in every picture.
-    pub(crate) fn colour(self, subject: Subject) -> &'static str {
+    #[must_use]
+    pub fn colour(self, subject: Subject) -> &'static str {
         let (light, dark) = match subject {
             Subject::Client => ("#d55e00", "#f0924a"),
             Subject::Kernel => ("#0072b2", "#56b4e9"),

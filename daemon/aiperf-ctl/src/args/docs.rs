@@ -149,7 +149,7 @@ const DIFFERENT: &[(&str, &str)] = &[
     ("--log-level", "applies to a private daemon; default `WARNING`"),
     ("--profile-export-prefix", "a name, not a path"),
     ("--mlflow-tracking-uri", "must be a server (`http:`, `https:`); a local directory is not supported"),
-    ("--ui-type", "`dashboard` is treated as `simple`"),
+    ("--ui-type", "without a terminal of at least 80×24, `simple`"),
     ("--record-processor-service-count", "no effect: one thread counts tokens"),
     ("--stats-interval", "no effect: progress is shown as it is received"),
     ("--request-timeout-seconds", "from submission to the end of the response"),

@@ -104,6 +104,9 @@ pub enum Command {
     /// Joins a run that observes this process, then executes the command in its place.
     #[command(hide = true)]
     JoinRun(JoinArgs),
+    /// Restores the terminal when the process that shows a dashboard on it is gone; started by it.
+    #[command(hide = true)]
+    GuardTerminal,
     /// Publishes metrics of what a daemon observes; started by the daemon.
     #[command(hide = true)]
     Publish(PublishArgs),

@@ -26,9 +26,10 @@ pub struct OutputArgs {
     /// Include the stages of each request's HTTP exchange in profile_export.jsonl.
     #[arg(long)]
     pub export_http_trace: bool,
-    /// Progress display: simple (a bar on a terminal, plain lines elsewhere) or none.
-    #[arg(long, visible_alias = "ui-type", value_enum, default_value_t = Ui::Simple)]
-    pub ui: Ui,
+    /// Progress display: dashboard (the whole terminal), simple (a bar on a terminal, plain lines elsewhere) or none.
+    /// [default: dashboard on a terminal of at least 80×24, else simple]
+    #[arg(long, visible_alias = "ui-type", value_enum)]
+    pub ui: Option<Ui>,
     /// Show progress on a web page too, at an address of this host [default without an address: 127.0.0.1:8050, or another port if
     /// that is used]. Elsewhere than on a loopback address the printed URL has a token.
     #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1)]
@@ -68,11 +69,10 @@ pub enum ExportLevelArg {
 /// Values of --ui.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Ui {
+    /// The whole terminal; where that is not possible, as `simple`, with a warning.
+    Dashboard,
     /// A bar on a terminal, plain lines elsewhere.
     Simple,
-    /// Not implemented: shown as `simple`, with a warning.
-    #[value(hide = true)]
-    Dashboard,
     /// No progress.
     None,
 }

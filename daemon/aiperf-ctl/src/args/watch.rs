@@ -78,7 +78,7 @@ pub struct ObserveArgs {
     /// Seconds to observe. Default: until Ctrl-C.
     #[arg(long)]
     pub duration: Option<f64>,
-    /// Progress display: none, or simple (a bar on a terminal, plain lines elsewhere).
+    /// Progress display: none, dashboard (the whole terminal) or simple (a bar on a terminal, plain lines elsewhere).
     #[arg(long, visible_alias = "ui-type", value_enum, default_value_t = Ui::None)]
     pub ui: Ui,
     /// Show progress on a web page too, at an address of this host [default without an address: 127.0.0.1:8050, or another port if

@@ -2,16 +2,19 @@
 //!
 //! ```text
 //! profile, observe ── Display ──▶ now.rs  what is going on, as data, bounded
-//!                                   ├─▶ bar.rs   --ui simple: a bar on a terminal, lines elsewhere
-//!                                   └─▶ web/     --web: a page, from a thread of its own
+//!                                   ├─▶ bar.rs      --ui simple: a bar on a terminal, lines elsewhere
+//!                                   ├─▶ dashboard/  --ui dashboard: the whole terminal
+//!                                   └─▶ web/        --web: a page, from a thread of its own
 //! ```
 //!
 //! A display costs the run nothing: it reads what the daemon sends twice a second, and one that stalls holds up nobody.
 
 mod bar;
+mod dashboard;
 mod now;
 mod web;
 
+pub(crate) use dashboard::guard;
 pub(crate) use now::Place;
 
 use crate::args::Ui;
@@ -21,6 +24,7 @@ use crate::terminal::{self, print_warning};
 use anyhow::Result;
 use bar::Bar;
 use control::Progress;
+use dashboard::Dashboard;
 use now::{Message, Now};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -34,6 +38,8 @@ pub(crate) struct Display {
     ui: Ui,
     /// Serves its page until the command ends.
     _web: Option<Web>,
+    /// What has the whole terminal.
+    dashboard: Option<Dashboard>,
 }
 
 /// What is going on, shared by the command and its displays.
@@ -52,19 +58,25 @@ impl Display {
     ///
     /// # Errors
     /// When one of them cannot be.
-    pub(crate) fn open(ui: Ui, web: Option<Option<SocketAddr>>) -> Result<Self> {
+    pub(crate) fn open(ui: Option<Ui>, web: Option<Option<SocketAddr>>) -> Result<Self> {
         let now = Shared::default();
-        let shared = now.clone();
+        let listening = now.clone();
         terminal::listen(Some(Box::new(move |is_warning, text| {
-            shared.lock().message(Message { is_warning, text: text.to_owned() });
+            listening.lock().message(Message { is_warning, text: text.to_owned() });
         })));
         let web = web.map(|address| Web::open(address, &now)).transpose()?;
-        Ok(Self { now, ui, _web: web })
+        let ui = match &web {
+            // A dashboard would cover the address.
+            Some(web) if web.has_token && ui.is_none() => Ui::Simple,
+            _ => selected(ui),
+        };
+        let dashboard = (ui == Ui::Dashboard).then(|| Dashboard::open(now.clone())).transpose()?;
+        Ok(Self { now, ui, dashboard, _web: web })
     }
 
     /// Shows which run of several is the next.
     pub(crate) fn next_is(&self, place: Place) {
-        self.now.lock().place = Some(place);
+        self.now.lock().next_is(place);
     }
 
     /// Shows a run that begins, until what is returned is dropped.
@@ -93,6 +105,21 @@ impl Display {
 impl Drop for Display {
     fn drop(&mut self) {
         terminal::listen(None);
+        // The terminal is restored, and what was held back is printed.
+        drop(self.dashboard.take());
+    }
+}
+
+/// The display that the user selected, or the best one that this terminal can show.
+fn selected(ui: Option<Ui>) -> Ui {
+    match (ui, dashboard::unfit()) {
+        (None, None) => Ui::Dashboard,
+        (None, Some(_)) => Ui::Simple,
+        (Some(Ui::Dashboard), Some(why)) => {
+            print_warning(&format!("--ui dashboard: {why}; progress is shown as by --ui simple"));
+            Ui::Simple
+        }
+        (Some(ui), _) => ui,
     }
 }
 

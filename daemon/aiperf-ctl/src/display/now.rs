@@ -26,6 +26,9 @@ pub(crate) struct Now {
     pub(crate) messages: VecDeque<Message>,
     /// Messages that there were before them.
     pub(crate) messages_before: u64,
+    /// How often any of this has changed: a display that has drawn it need not draw it again.
+    #[serde(skip)]
+    pub(crate) changes: u64,
     /// Points that are as far apart as this many lines of progress.
     #[serde(skip)]
     stride: u64,
@@ -96,7 +99,7 @@ pub(crate) struct At {
     pub(crate) watts: Option<f64>,
 }
 
-/// What was printed while the command went on.
+/// Something that was printed while the command went on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Message {
     /// Whether it is a warning.
@@ -124,13 +127,21 @@ impl Now {
     }
 
     fn clear(&mut self) {
+        self.changes += 1;
         self.progress = None;
         self.points.clear();
         (self.stride, self.lines) = (1, 0);
     }
 
+    /// Another run of several is the next.
+    pub(crate) fn next_is(&mut self, place: Place) {
+        self.changes += 1;
+        self.place = Some(place);
+    }
+
     /// Takes a line of progress.
     pub(crate) fn take(&mut self, progress: &Progress) {
+        self.changes += 1;
         if matches!(progress.state, State::Running | State::Draining) {
             self.point(At::of(progress));
         }
@@ -162,7 +173,9 @@ impl Now {
         self.push_ended(Ended { label, standing: Some(standing.name()), line: reported.line() });
     }
 
-    fn push_ended(&mut self, ended: Ended) {
+    /// Keeps a run that has ended.
+    pub(crate) fn push_ended(&mut self, ended: Ended) {
+        self.changes += 1;
         if self.ended.len() >= ENDED_MAX {
             self.ended.pop_front();
         }
@@ -171,6 +184,7 @@ impl Now {
 
     /// Keeps a message.
     pub(crate) fn message(&mut self, message: Message) {
+        self.changes += 1;
         if self.messages.len() >= MESSAGES_MAX {
             self.messages.pop_front();
             self.messages_before += 1;
@@ -190,7 +204,7 @@ impl At {
         });
         Self {
             seconds: progress.elapsed_seconds,
-            completed: progress.requests_completed,
+            completed: completed(progress),
             failed: progress.requests_failed,
             output_tokens: progress.output_tokens,
             in_flight: progress.requests_in_flight,
@@ -199,6 +213,14 @@ impl At {
             watts: watts.reduce(|sum, watts| sum + watts),
         }
     }
+}
+
+/// Requests that have succeeded; of a command that sends none itself, those that were recorded.
+pub(crate) const fn completed(progress: &Progress) -> u64 {
+    if progress.requests_sent > 0 {
+        return progress.requests_completed;
+    }
+    progress.requests_recorded.saturating_sub(progress.requests_failed)
 }
 
 /// A phase's load in a few words.

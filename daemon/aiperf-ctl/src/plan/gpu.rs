@@ -71,12 +71,6 @@ pub(super) fn warnings(args: &TelemetryArgs, urls: &[String]) -> Vec<String> {
     let names =
         |wanted: &[&str]| args.gpu_telemetry.iter().flatten().any(|item| wanted.contains(&item.as_str()));
     let mut warnings = Vec::new();
-    if names(&[DASHBOARD]) {
-        warnings.push(
-            "--gpu-telemetry dashboard: the dashboard is not implemented; the report's tables show the GPUs"
-                .to_owned(),
-        );
-    }
     if names(&COLLECTORS.map(|(name, _)| name)) && !urls.iter().all(|url| is_local(url)) {
         warnings.push(
             "--gpu-telemetry samples the GPUs of the daemon's host, but the server is on another host"

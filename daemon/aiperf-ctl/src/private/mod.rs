@@ -18,13 +18,16 @@ mod folder;
 pub(crate) use folder::{Folder, KEPT_MAX, Tidied, kept, tidy};
 
 use crate::client::Client;
+use crate::terminal::{self, print_note};
 use anyhow::{Context, Result, bail};
 use clock::Moment;
 use control::Health;
 use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, shutdown, socketpair};
+use std::io::{BufRead, BufReader, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
+
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -110,7 +113,30 @@ fn spawn(folder: &Folder, input: OwnedFd) -> Result<Child> {
     }
     // Ctrl-C is handled by this process, which then requests the daemon to stop.
     command.stdin(Stdio::from(input)).stdout(Stdio::null()).process_group(0);
-    command.spawn().with_context(|| format!("failed to start `{}`", program.display()))
+    // A display that has the whole terminal shows its messages in its log.
+    if terminal::is_held() {
+        command.stderr(Stdio::piped());
+    }
+    let mut process = command.spawn().with_context(|| format!("failed to start `{}`", program.display()))?;
+    if let Some(messages) = process.stderr.take() {
+        let forward = move || forward(messages);
+        std::thread::Builder::new()
+            .name("messages".to_owned())
+            .spawn(forward)
+            .context("failed to start a thread")?;
+    }
+    Ok(process)
+}
+
+/// Prints the messages of a daemon until it ends.
+fn forward(messages: ChildStderr) {
+    let mut messages = BufReader::new(messages);
+    let mut line = Vec::new();
+    // A line that is longer is printed in parts.
+    while matches!(messages.by_ref().take(LINE_BYTES).read_until(b'\n', &mut line), Ok(1..)) {
+        print_note(String::from_utf8_lossy(&line).trim_end());
+        line.clear();
+    }
 }
 
 /// Sets the log level of private daemons, unless the environment sets it.
@@ -141,6 +167,8 @@ const PASSED_ON: &[&str] = &[
     "TZ",
     "USER",
 ];
+/// A daemon's message that is printed as one.
+const LINE_BYTES: u64 = 8192;
 const START_PATIENCE: Duration = Duration::from_secs(10);
 /// How long to wait for the exit status of a daemon that closed the connection.
 const DEATH_PATIENCE: Duration = Duration::from_secs(1);

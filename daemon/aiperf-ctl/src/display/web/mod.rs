@@ -14,7 +14,7 @@ mod page;
 use super::Shared;
 use crate::local_http::{Answer, Events, Site, is_for_us, not_for_us, of_type, plain, serve};
 use crate::plan::Refusal;
-use crate::terminal::print_progress;
+use crate::terminal::{print_note, print_progress};
 use anyhow::{Context, Result};
 use export::LivePage;
 use hyper::body::Incoming;
@@ -32,6 +32,8 @@ use tokio::sync::watch;
 pub(super) struct Web {
     over: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
+    /// Whether its address has a token, which is printed and nowhere else.
+    pub(super) has_token: bool,
 }
 
 impl Web {
@@ -45,9 +47,15 @@ impl Web {
         let own = listener.local_addr()?;
         let token = (!own.ip().is_loopback()).then(token).transpose()?;
         let query = token.as_ref().map(|token| format!("?token={token}")).unwrap_or_default();
-        // No message: those are on the page.
-        print_progress(&format!("live page: http://{}/{query}", reachable(own)));
+        let line = format!("live page: http://{}/{query}", reachable(own));
+        // A token is no message: those are on pages and in files.
+        if query.is_empty() {
+            print_note(&line)
+        } else {
+            print_progress(&line)
+        }
         let (over, is_over) = watch::channel(false);
+        let has_token = token.is_some();
         let site = Arc::new(Pages {
             own: own.ip(),
             token: token.map(|token| Sha256::digest(token).into()),
@@ -69,7 +77,7 @@ impl Web {
             });
         };
         let thread = std::thread::Builder::new().name("web".to_owned()).spawn(serving);
-        Ok(Self { over, thread: Some(thread.context("failed to start a thread")?) })
+        Ok(Self { over, thread: Some(thread.context("failed to start a thread")?), has_token })
     }
 }
 
