@@ -39,6 +39,28 @@ fn reasons(ended: &Ended) -> Vec<String> {
     reasons.filter_map(|reason| Some(reason["name"].as_str()?.to_owned())).collect()
 }
 
+/// The page has each GPU's power on the time axis of the requests.
+fn power_is_below_the_requests(ended: &Ended) {
+    let page = text(ended, "report.html");
+    let data = page.split_once("id=\"explorer-data\">").expect("requests").1;
+    let data = serde_json::from_str::<Value>(data.split_once("</script>").expect("its end").0).expect("JSON");
+    assert_eq!(data["requests"].as_array().map(Vec::len), Some(20), "every request");
+    let last =
+        data["requests"].as_array().expect("requests").iter().filter_map(|request| request["t"][5].as_u64());
+    let last = last.max().expect("the last end");
+    for (name, watts) in [("GPU 0: nvidia_power_usage", 250.0), ("GPU 1: nvidia_power_usage", 150.0)] {
+        let curve = data["series"].as_array().and_then(|all| all.iter().find(|one| one["name"] == name));
+        let curve = curve.expect(name);
+        assert_eq!((&curve["unit"], &curve["is_gpu"]), (&"W".into(), &true.into()), "{curve}");
+        let points = curve["points"].as_array().expect("points");
+        assert!(
+            points.iter().any(|point| point[0].as_u64().is_some_and(|at| at < last)),
+            "during the run: {curve}"
+        );
+        points.iter().for_each(|point| near(&point[1], watts, 0.0));
+    }
+}
+
 #[track_caller]
 fn near(value: &Value, expected: f64, share: f64) {
     let found = value.as_f64().unwrap_or(f64::NAN);
@@ -71,6 +93,7 @@ fn gpu_energy_is_reported_per_request() {
     let lines = ended.lines("gpu_telemetry_export.jsonl");
     assert!(lines.iter().any(|line| line["gpu_uuid"] == "GPU-1"), "{lines:?}");
     assert!(lines.iter().all(|line| line["telemetry_source_url"] == "pynvml://localhost"), "{lines:?}");
+    power_is_below_the_requests(&ended);
     let csv = text(&ended, "profile_export_aiperf.csv");
     assert!(
         csv.contains("\n\n\nEndpoint,GPU_Index,GPU_Name,GPU_UUID,Platform,Metric,avg,"),
