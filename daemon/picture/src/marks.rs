@@ -1,6 +1,6 @@
 //! Draws each kind of mark.
 
-use crate::figure::{Bar, Figure, Mark, Point, Range, Shape, Side, Span, Subject};
+use crate::figure::{Bar, Block, Figure, Mark, Point, Range, Shape, Side, Span, Subject};
 use crate::labels::Labels;
 use crate::layout::{Layout, TICK};
 use crate::number::place;
@@ -31,6 +31,7 @@ pub(crate) fn draw(out: &mut Writer, mark: &Mark, layout: &Layout, theme: Theme)
         Shape::Band { ranges } => band(out, ranges, &at, colour),
         Shape::Polygon { vertices, is_dashed } => polygon(out, vertices, *is_dashed, &at, colour),
         Shape::Gantt { spans } => gantt(out, spans, &at, colour),
+        Shape::Blocks { blocks, height } => draw_blocks(out, blocks, *height, &at, colour),
         Shape::Vertical { x } => {
             let x = at.x.place(*x);
             let style = [("stroke", colour), ("stroke-width", "1.5"), ("stroke-dasharray", "5 4")];
@@ -70,15 +71,26 @@ pub(crate) fn labels(out: &mut Writer, figure: &Figure, layout: &Layout, theme: 
             out.text_over(&text, left, baseline, &Style::new(TICK, colour), colours.background);
         }
     }
-    for mark in &figure.marks {
-        if let Shape::Vertical { x } = mark.shape {
-            let text = fitted(&mark.name, TICK, Weight::Regular, LABEL_WIDTH);
-            let x = layout.x.place(x);
-            let is_left = x + label_width(&text) + 8.0 < layout.plot.right;
-            let (x, anchor) = if is_left { (x + 5.0, "start") } else { (x - 5.0, "end") };
-            let style = Style { anchor, ..Style::new(TICK, theme.colour(mark.subject)) };
-            out.text_over(&text, x, layout.plot.top + 12.0, &style, colours.background);
+    of_verticals(out, figure, layout, theme);
+}
+
+/// The labels of vertical lines, one below the other where two would meet.
+fn of_verticals(out: &mut Writer, figure: &Figure, layout: &Layout, theme: Theme) {
+    let mut taken = Vec::<(f64, f64, f64)>::new();
+    for mark in figure.marks.iter().filter(|mark| !mark.name.is_empty()) {
+        let Shape::Vertical { x } = mark.shape else { continue };
+        let text = fitted(&mark.name, TICK, Weight::Regular, LABEL_WIDTH);
+        let (x, wide) = (layout.x.place(x), label_width(&text));
+        let is_left = x + wide + 8.0 < layout.plot.right;
+        let (x, anchor, left) =
+            if is_left { (x + 5.0, "start", x + 5.0) } else { (x - 5.0, "end", x - 5.0 - wide) };
+        let mut y = layout.plot.top + 12.0;
+        while taken.iter().any(|(from, to, at)| left < *to && *from < left + wide && (at - y).abs() < TICK) {
+            y += TICK + 2.0;
         }
+        taken.push((left, left + wide, y));
+        let style = Style { anchor, ..Style::new(TICK, theme.colour(mark.subject)) };
+        out.text_over(&text, x, y, &style, theme.colours().background);
     }
 }
 
@@ -107,8 +119,10 @@ pub(crate) fn stroke(mark: &Mark) -> (&'static str, &'static str) {
     match (&mark.shape, mark.subject) {
         (Shape::Horizontal { .. } | Shape::Vertical { .. }, _) => ("1.5", "5 4"),
         (Shape::Band { .. } | Shape::Area { .. } | Shape::Bars { .. }, _) => ("7", ""),
+        (Shape::Blocks { height, .. }, _) => (if *height < THIN { "3" } else { "9" }, ""),
         (Shape::Gantt { .. }, _) => ("4", ""),
         (_, Subject::Limit) => ("1.5", "5 4"),
+        _ if mark.is_line_dashed => ("1.5", "6 3"),
         // Many steps would be one area.
         (shape, _) if shape.items() > LINE_POINTS_MAX => ("1", ""),
         _ => ("2", ""),
@@ -123,6 +137,7 @@ fn subject(of: Subject) -> String {
         Subject::Server => "server".to_owned(),
         Subject::Gpu => "gpu".to_owned(),
         Subject::Limit => "limit".to_owned(),
+        Subject::Failed => "failed".to_owned(),
         Subject::Baseline => "baseline".to_owned(),
         Subject::Treatment => "treatment".to_owned(),
     }
@@ -156,6 +171,11 @@ fn numbers(shape: &Shape) -> Vec<(&'static str, String)> {
             ("data-from", exact(spans.iter().map(|span| span.from))),
             ("data-to", exact(spans.iter().map(|span| span.to))),
             ("data-y", exact(spans.iter().map(|span| span.y))),
+        ],
+        Shape::Blocks { blocks, .. } => vec![
+            ("data-from", exact(blocks.iter().map(|block| block.from))),
+            ("data-to", exact(blocks.iter().map(|block| block.to))),
+            ("data-y", exact(blocks.iter().map(|block| block.y))),
         ],
         Shape::Vertical { x } => vec![("data-x", exact([*x].into_iter()))],
         Shape::Horizontal { y } => vec![("data-y", exact([*y].into_iter()))],
@@ -307,6 +327,38 @@ fn gantt(out: &mut Writer, spans: &[Span], at: &At<'_>, colour: &str) {
     }
 }
 
+/// Rectangles: one path, but for those with a label, which are shown to readers who point at them.
+fn draw_blocks(out: &mut Writer, blocks: &[Block], height: f64, at: &At<'_>, colour: &str) {
+    let opacity = if height < THIN { "0.45" } else { "0.9" };
+    out.open("g", &[("fill", colour), ("fill-opacity", opacity)]);
+    let mut path = String::new();
+    for block in blocks {
+        let (from, to) = (at.x.place(block.from), at.x.place(block.to));
+        let (top, bottom) = (at.y.place(block.y - height / 2.0), at.y.place(block.y + height / 2.0));
+        let (left, top, high) = (place(from), place(top.min(bottom)), place((bottom - top).abs().max(0.5)));
+        // What is shorter than a pixel is drawn as one.
+        let wide = place((to - from).max(0.8));
+        match &block.label {
+            Some(label) => {
+                let rect = [("x", left.as_str()), ("y", &top), ("width", &wide), ("height", &high)];
+                out.open("rect", &rect);
+                out.element("title", &[], &visible(label));
+                out.close("rect");
+            }
+            // Writing to a String cannot fail.
+            None => {
+                write!(path, "M{left} {top}h{wide}v{high}h-{wide}z").ok();
+            }
+        }
+    }
+    if !path.is_empty() {
+        out.empty("path", &[("d", path.as_str())]);
+    }
+    out.close("g");
+}
+
+/// Rectangles of a smaller height are drawn as what lies between others.
+const THIN: f64 = 0.25;
 /// A line through more points is thin.
 const LINE_POINTS_MAX: usize = 300;
 /// Points that are labelled, at most.
