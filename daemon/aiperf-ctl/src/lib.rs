@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod alias;
+mod analyze;
 mod args;
 mod audit;
 mod client;
@@ -108,6 +109,7 @@ fn done(args: &Args, build: &Build) -> Result<u8> {
         Command::Plot(args) => plot::run(args),
         Command::Config(args) => config::command::run(args),
         Command::Trace(args) => timeline::run(args),
+        Command::Analyze(args) => analyze::run(args),
         Command::AnalyzeTrace(args) => trace::run(args),
         Command::Runs(args) => runs::run(args),
         Command::Doctor(args) => doctor::run(args, build),

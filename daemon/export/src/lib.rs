@@ -47,7 +47,7 @@ pub use artifacts::Artifacts;
 pub use console::{Colour, Extent};
 pub use error::ExportError;
 pub use gpus::gpus;
-pub use html::Report as HtmlReport;
+pub use html::{Paper as HtmlPaper, Part as HtmlPart, Report as HtmlReport};
 pub use payloads::Payloads;
 pub use registry::{EXPORTERS, Exporter, write_wanted};
 pub use server::ServerMetrics;

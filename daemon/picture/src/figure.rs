@@ -81,6 +81,8 @@ pub enum ScaleKind {
     Linear,
     /// By magnitude; values that are not positive are left out.
     Log,
+    /// In proportion, with ticks at whole numbers only.
+    Counts,
     /// Numbered rows from the top down, each of height 1 around its number.
     Rows,
     /// By magnitude where few values are far greater than most, else in proportion.

@@ -56,7 +56,7 @@ impl Verticals {
             );
             let scale = scale.between(bottom, top);
             let ticks = match axis.places.as_slice() {
-                [] => scale.ticks((bottom - top) / 52.0),
+                [] => scale.ticks((bottom - top) / if bottom - top > PANEL { 52.0 } else { 33.0 }),
                 places => scale.named(places, TICK),
             };
             (scale, ticks)
@@ -74,7 +74,7 @@ pub(crate) fn height(figure: &Figure, usual: u32) -> u32 {
         figure.marks.iter().for_each(|mark| mark.shape.each_y(&mut |y| rows = rows.max(y.abs())));
         let least = ROW_HEIGHTS.iter().find(|(most, _)| rows <= *most).map_or(LEAST_ROW, |(_, high)| *high);
         let around = 28.0 + 19.0 * 2.0 + 38.0 + X_AXIS + NOTE_LINE * float(figure.notes.len().min(NOTES_MAX));
-        around + (rows * least).max(PANEL)
+        around + (rows * least).max(LEAST_PLOT)
     } else {
         f64::from(usual)
     };
@@ -316,6 +316,8 @@ const NOTES_MAX: usize = 5;
 /// Height of a panel, and of what is between it and the plot above it.
 const PANEL: f64 = 130.0;
 const PANEL_GAP: f64 = 36.0;
+/// The least height of a plot of rows.
+const LEAST_PLOT: f64 = 60.0;
 /// Of so many rows at most, each is so high.
 const ROW_HEIGHTS: [(f64, f64); 4] = [(12.0, 24.0), (40.0, 14.0), (80.0, 10.0), (120.0, 7.0)];
 const LEAST_ROW: f64 = 5.0;

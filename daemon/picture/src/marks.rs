@@ -2,8 +2,8 @@
 
 use crate::figure::{Bar, Block, Figure, Mark, Point, Range, Shape, Side, Span, Subject};
 use crate::labels::Labels;
-use crate::layout::{Layout, TICK};
-use crate::number::place;
+use crate::layout::{AXIS, Layout, MARGIN, TICK};
+use crate::number::{float, place};
 use crate::scale::Scale;
 use crate::svg::{Style, Writer, exact, label_width};
 use crate::text::{Weight, fitted, visible};
@@ -74,9 +74,13 @@ pub(crate) fn labels(out: &mut Writer, figure: &Figure, layout: &Layout, theme: 
     of_verticals(out, figure, layout, theme);
 }
 
-/// The labels of vertical lines, one below the other where two would meet.
+/// The labels of vertical lines, above the plot if it is a panel, and one below the other where two would meet.
 fn of_verticals(out: &mut Writer, figure: &Figure, layout: &Layout, theme: Theme) {
-    let mut taken = Vec::<(f64, f64, f64)>::new();
+    let title = label_width(&layout.y_title(&figure.y, Side::Left)) * AXIS / TICK;
+    let mut taken = vec![(0.0, MARGIN + title + TICK, layout.axes_at)];
+    let inside = (0..MOST_BELOW).map(|line| layout.plot.top + 12.0 + float(line) * (TICK + 2.0));
+    let above = layout.is_stacked.then_some(layout.axes_at);
+    let lines = above.into_iter().chain(inside).collect::<Vec<_>>();
     for mark in figure.marks.iter().filter(|mark| !mark.name.is_empty()) {
         let Shape::Vertical { x } = mark.shape else { continue };
         let text = fitted(&mark.name, TICK, Weight::Regular, LABEL_WIDTH);
@@ -84,10 +88,10 @@ fn of_verticals(out: &mut Writer, figure: &Figure, layout: &Layout, theme: Theme
         let is_left = x + wide + 8.0 < layout.plot.right;
         let (x, anchor, left) =
             if is_left { (x + 5.0, "start", x + 5.0) } else { (x - 5.0, "end", x - 5.0 - wide) };
-        let mut y = layout.plot.top + 12.0;
-        while taken.iter().any(|(from, to, at)| left < *to && *from < left + wide && (at - y).abs() < TICK) {
-            y += TICK + 2.0;
-        }
+        let is_free = |y: &&f64| {
+            !taken.iter().any(|(from, to, at)| left < *to && *from < left + wide && (at - **y).abs() < TICK)
+        };
+        let y = lines.iter().find(is_free).copied().unwrap_or(layout.plot.bottom);
         taken.push((left, left + wide, y));
         let style = Style { anchor, ..Style::new(TICK, theme.colour(mark.subject)) };
         out.text_over(&text, x, y, &style, theme.colours().background);
@@ -363,5 +367,7 @@ const THIN: f64 = 0.25;
 const LINE_POINTS_MAX: usize = 300;
 /// Points that are labelled, at most.
 const LABELS_MAX: usize = 300;
+/// Lines of labels of vertical lines, at most.
+const MOST_BELOW: usize = 6;
 /// The widest label of a point.
 const LABEL_WIDTH: f64 = 220.0;

@@ -42,7 +42,7 @@ impl Scale {
         let greatest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let is_log = match axis.scale {
             ScaleKind::Log => true,
-            ScaleKind::Linear | ScaleKind::Rows => false,
+            ScaleKind::Linear | ScaleKind::Counts | ScaleKind::Rows => false,
             ScaleKind::Auto => !stands_on_zero && least > 0.0 && is_skewed(&mut values, greatest),
         };
         let is_rows = axis.scale == ScaleKind::Rows;
@@ -55,7 +55,8 @@ impl Scale {
             _ if is_log => log_domain(least, greatest),
             _ => linear_domain(least, greatest, axis.from_zero || stands_on_zero),
         };
-        Self { is_log, is_whole: is_rows, low, high, from: 0.0, to: 1.0 }
+        let is_whole = is_rows || axis.scale == ScaleKind::Counts;
+        Self { is_log, is_whole, low, high, from: 0.0, to: 1.0 }
     }
 
     /// The same between these places.
@@ -236,6 +237,8 @@ mod tests {
         check(linear, true, &[12.0, 48_000.0], &["0", "20k", "40k"]);
         check(linear, false, &[-2.0, 2.0], &["−2", "−1", "0", "1", "2"]);
         check(linear, true, &[3e-7], &["0", "100e-9", "200e-9", "300e-9"]);
+        check(ScaleKind::Counts, true, &[1.0, 3.0], &["0", "1", "2", "3"]);
+        check(ScaleKind::Counts, true, &[5.0], &["0", "2", "4"]);
         check(linear, false, &[5.0, 5.0], &["4.6", "4.8", "5.0", "5.2", "5.4"]);
         check(linear, true, &[], &["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
         check(linear, true, &[0.0], &["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);

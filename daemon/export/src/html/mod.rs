@@ -3,18 +3,21 @@
 //! ```text
 //! page.rs      the frame: style, policy, head and foot
 //! sections.rs  a document's tables, numbers and notes
+//! paper.rs     a page in parts, of what is no report of one run
 //! ```
 //!
 //! The verdict comes first, then what fits on one screen, then pictures with the client's and the kernel's marks side by side, then every
 //! table. The same run gives the same bytes.
 
 mod page;
+mod paper;
 mod sections;
 
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
 use crate::view::{self, Section};
 use page::{Page, page};
+pub use paper::{Paper, Part};
 use picture::Figure;
 use sections::{verdict, write as write_sections};
 use sha2::{Digest, Sha256};

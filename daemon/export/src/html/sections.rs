@@ -40,11 +40,13 @@ pub(super) fn verdict(Verdict { standing, reasons }: &Verdict, head: &Head) -> S
 
 /// Pictures, each of which says in its own text what it shows.
 pub(super) fn pictures(pictures: &[Figure]) -> String {
-    let html = |(place, picture): (usize, &Figure)| {
-        let svg = inline(picture, Canvas::new(Theme::Page), &format!("plot-{place}"));
-        format!("<figure>{svg}</figure>\n")
-    };
-    pictures.iter().enumerate().map(html).collect()
+    pictures.iter().enumerate().map(|(place, figure)| picture(figure, place)).collect()
+}
+
+/// A picture, which is the one of this number on its page.
+pub(super) fn picture(figure: &Figure, place: usize) -> String {
+    let svg = inline(figure, Canvas::fitting(figure, Theme::Page), &format!("plot-{place}"));
+    format!("<figure>{svg}</figure>\n")
 }
 
 fn table(table: &Table) -> String {
