@@ -73,11 +73,17 @@ _aiperf__ctl() {
             aiperf__ctl__subcmd__analyze,swim-lane)
                 cmd="aiperf__ctl__subcmd__analyze__subcmd__swim__subcmd__lane"
                 ;;
+            aiperf__ctl__subcmd__analyze,turn-messages)
+                cmd="aiperf__ctl__subcmd__analyze__subcmd__turn__subcmd__messages"
+                ;;
             aiperf__ctl__subcmd__analyze__subcmd__help,help)
                 cmd="aiperf__ctl__subcmd__analyze__subcmd__help__subcmd__help"
                 ;;
             aiperf__ctl__subcmd__analyze__subcmd__help,swim-lane)
                 cmd="aiperf__ctl__subcmd__analyze__subcmd__help__subcmd__swim__subcmd__lane"
+                ;;
+            aiperf__ctl__subcmd__analyze__subcmd__help,turn-messages)
+                cmd="aiperf__ctl__subcmd__analyze__subcmd__help__subcmd__turn__subcmd__messages"
                 ;;
             aiperf__ctl__subcmd__config,expand)
                 cmd="aiperf__ctl__subcmd__config__subcmd__expand"
@@ -156,6 +162,9 @@ _aiperf__ctl() {
                 ;;
             aiperf__ctl__subcmd__help__subcmd__analyze,swim-lane)
                 cmd="aiperf__ctl__subcmd__help__subcmd__analyze__subcmd__swim__subcmd__lane"
+                ;;
+            aiperf__ctl__subcmd__help__subcmd__analyze,turn-messages)
+                cmd="aiperf__ctl__subcmd__help__subcmd__analyze__subcmd__turn__subcmd__messages"
                 ;;
             aiperf__ctl__subcmd__help__subcmd__config,expand)
                 cmd="aiperf__ctl__subcmd__help__subcmd__config__subcmd__expand"
@@ -241,7 +250,7 @@ _aiperf__ctl() {
             return 0
             ;;
         aiperf__ctl__subcmd__analyze)
-            opts="-h --help swim-lane help"
+            opts="-h --help swim-lane turn-messages help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -281,7 +290,7 @@ _aiperf__ctl() {
             return 0
             ;;
         aiperf__ctl__subcmd__analyze__subcmd__help)
-            opts="swim-lane help"
+            opts="swim-lane turn-messages help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -309,6 +318,20 @@ _aiperf__ctl() {
             return 0
             ;;
         aiperf__ctl__subcmd__analyze__subcmd__help__subcmd__swim__subcmd__lane)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aiperf__ctl__subcmd__analyze__subcmd__help__subcmd__turn__subcmd__messages)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -354,6 +377,52 @@ _aiperf__ctl() {
                     return 0
                     ;;
                 --ramp)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aiperf__ctl__subcmd__analyze__subcmd__turn__subcmd__messages)
+            opts="-o -n -h --run-dirs --output --out --limit-conversations --max-turns --content-cap --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --run-dirs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --out)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-conversations)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-turns)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --content-cap)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -442,7 +511,15 @@ _aiperf__ctl() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table json html" -- "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --console)
@@ -695,7 +772,7 @@ _aiperf__ctl() {
             return 0
             ;;
         aiperf__ctl__subcmd__help__subcmd__analyze)
-            opts="swim-lane"
+            opts="swim-lane turn-messages"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -723,6 +800,20 @@ _aiperf__ctl() {
             return 0
             ;;
         aiperf__ctl__subcmd__help__subcmd__analyze__subcmd__swim__subcmd__lane)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aiperf__ctl__subcmd__help__subcmd__analyze__subcmd__turn__subcmd__messages)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

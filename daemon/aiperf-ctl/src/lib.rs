@@ -30,6 +30,7 @@ mod multi_run;
 mod observe;
 mod observer;
 mod once;
+mod output_file;
 mod plain_file;
 mod plan;
 mod plot;

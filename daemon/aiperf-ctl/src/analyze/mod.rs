@@ -2,29 +2,32 @@
 //!
 //! ```text
 //! sessions.rs  a run's requests by session ──▶ lanes.rs  where each goes ──▶ swim_lane.rs  the figure, and a page of it
+//! messages.rs  what turns sent and received ──────────────────────────▶ turn_messages.rs  a page of it
 //! ```
 
 mod lanes;
+mod messages;
 mod sessions;
 mod swim_lane;
 #[cfg(test)]
 mod tests;
+mod turn_messages;
 
 use crate::FAILED;
 use crate::args::{AnalyzeArgs, AnalyzeCommand, RunDirsArgs};
 use crate::memory;
+use crate::output_file;
 use crate::plan::Refusal;
 use crate::terminal::{print_result, print_warning};
-use anyhow::{Context, Result};
-use std::io::Write;
+use anyhow::Result;
 use std::path::{Path, PathBuf};
-use store::Folder;
 
 /// Analyzes runs; returns the exit status.
 pub(crate) fn run(args: &AnalyzeArgs) -> Result<u8> {
     memory::limit();
     match &args.command {
         AnalyzeCommand::SwimLane(args) => swim_lane::run(args),
+        AnalyzeCommand::TurnMessages(args) => turn_messages::run(args),
     }
 }
 
@@ -58,15 +61,6 @@ fn each(runs: &RunDirsArgs, out: Option<&Path>, write: impl Fn(&Path) -> Result<
 /// Writes a file of an analysis: the wanted one, or one of this name in the run's directory.
 fn save(run: &Path, usual: &str, wanted: Option<&Path>, bytes: &[u8]) -> Result<PathBuf> {
     let path = wanted.map_or_else(|| run.join(usual), Path::to_owned);
-    let name = path.file_name().and_then(|name| name.to_str());
-    let name = name.ok_or_else(|| Refusal(format!("--out: `{}` names no file", path.display())))?;
-    let failed = || format!("failed to write `{}`", path.display());
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => Folder::make(parent),
-        _ => Folder::open(Path::new(".")),
-    };
-    let mut file = folder.with_context(failed)?.create(name).with_context(failed)?;
-    file.write_all(bytes).with_context(failed)?;
-    file.finish().with_context(failed)?;
+    output_file::write(&path, "--out", bytes)?;
     Ok(path)
 }

@@ -84,3 +84,93 @@ fn bad_input_is_refused_before_anything_is_written() {
     check(&["swim-lane"], &[&run.path().join("none")], "is not a directory");
     assert!(!run.path().join("swim_lane.png").exists(), "nothing is written");
 }
+
+/// A line of a raw export of chat: a session's turn with these messages, and its answer.
+fn raw_line(session: &str, turn: u64, messages: &[(&str, &str)], answer: &str, more: &str) -> String {
+    let messages = messages.iter().map(|(role, text)| serde_json::json!({"role": role, "content": text}));
+    let data =
+        serde_json::json!({"object": "chat.completion.chunk", "choices": [{"delta": {"content": answer}}]});
+    let mut line = serde_json::json!({
+        "metadata": {"x_correlation_id": session, "conversation_id": format!("of {session}"), "turn_index": turn,
+            "request_start_ns": 1_000_000_000 * (turn + 1), "request_end_ns": 1_000_000_000 * (turn + 2)},
+        "payload": {"messages": messages.collect::<Vec<_>>(), "model": "m", "max_tokens": 7},
+        "status": 200,
+        "responses": [{"perf_ns": 1, "packets": [{"name": "data", "value": data.to_string()}]}],
+    });
+    if let Ok(serde_json::Value::Object(fields)) = serde_json::from_str(more) {
+        line["metadata"].as_object_mut().unwrap().extend(fields);
+    }
+    format!("{line}\n")
+}
+
+fn raw_run(lines: &[String]) -> TempDir {
+    let run = tempfile::tempdir().unwrap();
+    fs::write(run.path().join("profile_export_raw.jsonl"), lines.concat()).unwrap();
+    run
+}
+
+#[test]
+fn messages_of_turns_are_shown_once() {
+    let run = raw_run(&[
+        raw_line(
+            "a",
+            1,
+            &[("system", "be brief"), ("user", "one"), ("assistant", "first"), ("user", "two")],
+            "second",
+            "",
+        ),
+        "no request\n".to_owned(),
+        raw_line("a", 0, &[("system", "be brief"), ("user", "one")], "first", ""),
+        raw_line(
+            "b",
+            0,
+            &[("user", "<img src=x>\nline 2")],
+            "0123456789",
+            r#"{"agent_depth": 1, "parent_correlation_id": "a"}"#,
+        ),
+        raw_line("c", 0, &[("user", "late")], "x", r#"{"request_start_ns": 9000000000000}"#),
+    ]);
+    let page = |words: &[&str]| {
+        let words = [&["turn-messages"], words].concat();
+        assert_eq!(analyze(&words, &[run.path()]), Ok(0), "written");
+        text(run.path().join("turn_messages.html"))
+    };
+    let all = page(&[]);
+    let count = |page: &str, part: &str| page.matches(part).count();
+    for once in
+        ["be brief", ">first<", ">second<", "3 messages as before", ">late<", "started by of a, depth 1"]
+    {
+        assert_eq!(count(&all, once), 1, "{once}: {all}");
+    }
+    assert!(all.contains("&lt;img src=x&gt;\nline 2") && !all.contains("<img"), "foreign markup is text");
+    assert!(all.contains("1 lines are no requests and are left out, the first in line 2 of"), "{all}");
+    assert!(
+        all.contains("default-src 'none'") && !all.contains("<script") && !all.contains("://"),
+        "its policy"
+    );
+    let place = |part: &str| all.find(part).unwrap();
+    assert!(
+        place("of a ") < place("of c ") && place("of c ") < place("of b "),
+        "roots first, then by their begin"
+    );
+    assert_eq!(all, page(&[]), "the same bytes");
+    let few = page(&["-n", "1", "--max-turns", "1", "--content-cap", "3"]);
+    for part in
+        ["1 further turns are hidden", "2 further sessions are hidden", "5 further characters are hidden"]
+    {
+        assert!(few.contains(part), "{part}: {few}");
+    }
+    assert!(!few.contains("two") && !few.contains(">late<"), "hidden");
+}
+
+#[test]
+fn a_raw_export_of_aiperf_has_its_messages() {
+    let run = golden("chat-streaming");
+    assert_eq!(analyze(&["turn-messages", "-n", "2"], &[run.path()]), Ok(0), "of a compressed file");
+    let page = text(run.path().join("turn_messages.html"));
+    assert_eq!(page.matches("class=\"conversation\"").count(), 2, "two of them");
+    assert!(page.contains("<h4>user</h4>") && page.contains("<h4>answer</h4>"), "what was sent and received");
+    fs::remove_file(run.path().join("profile_export_raw.jsonl.gz")).unwrap();
+    let why = analyze(&["turn-messages"], &[run.path()]).unwrap_err();
+    assert!(why.contains("measure with --export-level raw"), "{why}");
+}

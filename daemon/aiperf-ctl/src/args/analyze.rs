@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use std::path::PathBuf;
 
-/// Shows what a stored run did: its sessions over time.
+/// Shows what a stored run did: its sessions over time, and the messages of its turns.
 #[derive(Clone, Debug, clap::Args)]
 pub struct AnalyzeArgs {
     /// What is shown.
@@ -16,6 +16,9 @@ pub struct AnalyzeArgs {
 pub enum AnalyzeCommand {
     /// Draws each run's sessions by lane over time, with the concurrency below: swim_lane.png in its directory.
     SwimLane(SwimLaneArgs),
+    /// Writes a page of the messages that each turn sent, and of the answers: turn_messages.html in each run's directory. The runs
+    /// need --export-level raw.
+    TurnMessages(TurnMessagesArgs),
 }
 
 /// The runs of an analysis.
@@ -51,6 +54,26 @@ pub struct SwimLaneArgs {
     /// Also write a page with the picture and a table of the sessions: swim_lane.html, or beside --out.
     #[arg(long)]
     pub html: bool,
+}
+
+/// Flags of `analyze turn-messages`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct TurnMessagesArgs {
+    /// The runs.
+    #[command(flatten)]
+    pub runs: RunDirsArgs,
+    /// The page to write; of one run only. Default: turn_messages.html in the run's directory.
+    #[arg(short, long, visible_alias = "output", value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Most sessions that are shown: those that no other session started first, then by their first request.
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 40)]
+    pub limit_conversations: usize,
+    /// Most turns of a session that are shown.
+    #[arg(long, value_name = "N", default_value_t = 60)]
+    pub max_turns: usize,
+    /// Most characters of a message that are shown.
+    #[arg(long, value_name = "CHARACTERS", default_value_t = 8000)]
+    pub content_cap: usize,
 }
 
 impl RunDirsArgs {

@@ -3,12 +3,13 @@
 //! ```text
 //! page.rs      the frame: style, policy, head and foot
 //! sections.rs  a document's tables, numbers and notes
-//! paper.rs     a page in parts, of what is no report of one run
+//! paper.rs     a page in parts, of what is no report of one run; conversations.rs one of its parts
 //! ```
 //!
 //! The verdict comes first, then what fits on one screen, then pictures with the client's and the kernel's marks side by side, then every
 //! table. The same run gives the same bytes.
 
+mod conversations;
 mod page;
 mod paper;
 mod sections;
@@ -16,8 +17,9 @@ mod sections;
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
 use crate::view::{self, Section};
+pub use conversations::{Conversation, Message, Turn};
 use page::{Page, page};
-pub use paper::{Paper, Part};
+pub use paper::{Paper, Part, RunVerdict};
 use picture::Figure;
 use sections::{verdict, write as write_sections};
 use sha2::{Digest, Sha256};

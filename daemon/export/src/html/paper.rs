@@ -1,9 +1,11 @@
 //! A page in parts: of what is no report of one run.
 
+use super::conversations::{self, Conversation};
 use super::page::{Page, page};
-use super::sections::{picture, text, write as write_sections};
+use super::sections::{picture, text, verdict_of_run, write as write_sections};
 use crate::view::Section;
 use picture::Figure;
+use record::Verdict;
 use sha2::{Digest, Sha256};
 
 /// A page in parts, one below the other.
@@ -33,6 +35,21 @@ pub enum Part<'a> {
         /// The sections.
         sections: &'a [Section],
     },
+    /// Whether the numbers of some runs may be used.
+    Verdicts(&'a [RunVerdict]),
+    /// Conversations, which a reader unfolds.
+    Conversations(&'a [Conversation]),
+}
+
+/// Whether the numbers of a run may be used.
+#[derive(Clone, Debug)]
+pub struct RunVerdict {
+    /// Which run it is; foreign text.
+    pub name: String,
+    /// What else must be known of it; foreign text.
+    pub about: String,
+    /// The verdict; `None` of a run that has none.
+    pub verdict: Option<Verdict>,
 }
 
 impl Paper<'_> {
@@ -48,6 +65,8 @@ impl Paper<'_> {
                     body.extend(figures.iter().zip(pictures..).map(|(figure, place)| picture(figure, place)));
                     pictures += figures.len();
                 }
+                Part::Verdicts(of) => body.extend(of.iter().map(verdict_of_run)),
+                Part::Conversations(of) => body.push_str(&conversations::write(of)),
                 Part::Folded { summary, sections } => {
                     let sections = write_sections(sections);
                     body.push_str(&format!(
