@@ -484,7 +484,7 @@ _aiperf__ctl() {
             return 0
             ;;
         aiperf__ctl__subcmd__compare)
-            opts="-h --metric --fail-if --fail-if-unsure --relevant-shift --run-variation --format --console --tokenizer --help"
+            opts="-o -h --metric --fail-if --fail-if-unsure --relevant-shift --run-variation --format --output --console --tokenizer --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

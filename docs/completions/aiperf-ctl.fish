@@ -468,7 +468,9 @@ value\t'Judge the number alone, as if it were certain'"
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand compare" -l relevant-shift -d 'The least shift that matters, in percent: a comparison that would not have seen it can\'t tell' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand compare" -l run-variation -d 'The standard deviation over runs of one load that is allowed for where each side has one run, in percent; 0 asks whether these runs differ, whatever the reason' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand compare" -l format -d 'The output format' -r -f -a "table\t'A table'
-json\t'One JSON object'"
+json\t'One JSON object'
+html\t'A page with verdicts, the table, and the distributions of up to eight runs'"
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand compare" -s o -l output -d 'Write it to this file, not to standard output' -r -F
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand compare" -l console -d 'How much of the table is printed: latencies, rates and failures, or every metric that the runs have in common' -r -f -a "summary\t'One screen that ends with the verdict'
 full\t'Every table'"
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand compare" -l tokenizer -d 'The tokenizer that counts the tokens of AIPerf\'s raw exports: a directory with tokenizer.json, or `builtin`' -r
