@@ -16,6 +16,9 @@ _aiperf__ctl() {
             ",$1")
                 cmd="aiperf__ctl"
                 ;;
+            aiperf__ctl,analyze)
+                cmd="aiperf__ctl__subcmd__analyze"
+                ;;
             aiperf__ctl,analyze-trace)
                 cmd="aiperf__ctl__subcmd__analyze__subcmd__trace"
                 ;;
@@ -64,6 +67,24 @@ _aiperf__ctl() {
             aiperf__ctl,version)
                 cmd="aiperf__ctl__subcmd__version"
                 ;;
+            aiperf__ctl__subcmd__analyze,help)
+                cmd="aiperf__ctl__subcmd__analyze__subcmd__help"
+                ;;
+            aiperf__ctl__subcmd__analyze,swim-lane)
+                cmd="aiperf__ctl__subcmd__analyze__subcmd__swim__subcmd__lane"
+                ;;
+            aiperf__ctl__subcmd__analyze,turn-messages)
+                cmd="aiperf__ctl__subcmd__analyze__subcmd__turn__subcmd__messages"
+                ;;
+            aiperf__ctl__subcmd__analyze__subcmd__help,help)
+                cmd="aiperf__ctl__subcmd__analyze__subcmd__help__subcmd__help"
+                ;;
+            aiperf__ctl__subcmd__analyze__subcmd__help,swim-lane)
+                cmd="aiperf__ctl__subcmd__analyze__subcmd__help__subcmd__swim__subcmd__lane"
+                ;;
+            aiperf__ctl__subcmd__analyze__subcmd__help,turn-messages)
+                cmd="aiperf__ctl__subcmd__analyze__subcmd__help__subcmd__turn__subcmd__messages"
+                ;;
             aiperf__ctl__subcmd__config,expand)
                 cmd="aiperf__ctl__subcmd__config__subcmd__expand"
                 ;;
@@ -87,6 +108,9 @@ _aiperf__ctl() {
                 ;;
             aiperf__ctl__subcmd__config__subcmd__help,validate)
                 cmd="aiperf__ctl__subcmd__config__subcmd__help__subcmd__validate"
+                ;;
+            aiperf__ctl__subcmd__help,analyze)
+                cmd="aiperf__ctl__subcmd__help__subcmd__analyze"
                 ;;
             aiperf__ctl__subcmd__help,analyze-trace)
                 cmd="aiperf__ctl__subcmd__help__subcmd__analyze__subcmd__trace"
@@ -135,6 +159,12 @@ _aiperf__ctl() {
                 ;;
             aiperf__ctl__subcmd__help,version)
                 cmd="aiperf__ctl__subcmd__help__subcmd__version"
+                ;;
+            aiperf__ctl__subcmd__help__subcmd__analyze,swim-lane)
+                cmd="aiperf__ctl__subcmd__help__subcmd__analyze__subcmd__swim__subcmd__lane"
+                ;;
+            aiperf__ctl__subcmd__help__subcmd__analyze,turn-messages)
+                cmd="aiperf__ctl__subcmd__help__subcmd__analyze__subcmd__turn__subcmd__messages"
                 ;;
             aiperf__ctl__subcmd__help__subcmd__config,expand)
                 cmd="aiperf__ctl__subcmd__help__subcmd__config__subcmd__expand"
@@ -206,8 +236,22 @@ _aiperf__ctl() {
 
     case "${cmd}" in
         aiperf__ctl)
-            opts="-h --help profile audit observe report compare plot config trace analyze-trace runs doctor install-alias install-completion show-completion version help"
+            opts="-h --help profile audit observe report compare plot config trace analyze analyze-trace runs doctor install-alias install-completion show-completion version help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aiperf__ctl__subcmd__analyze)
+            opts="-h --help swim-lane turn-messages help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -235,6 +279,150 @@ _aiperf__ctl() {
                     return 0
                     ;;
                 --output-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aiperf__ctl__subcmd__analyze__subcmd__help)
+            opts="swim-lane turn-messages help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aiperf__ctl__subcmd__analyze__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aiperf__ctl__subcmd__analyze__subcmd__help__subcmd__swim__subcmd__lane)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aiperf__ctl__subcmd__analyze__subcmd__help__subcmd__turn__subcmd__messages)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aiperf__ctl__subcmd__analyze__subcmd__swim__subcmd__lane)
+            opts="-o -c -h --run-dirs --output --out --concurrency --ramp --html --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --run-dirs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --out)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --concurrency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ramp)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aiperf__ctl__subcmd__analyze__subcmd__turn__subcmd__messages)
+            opts="-o -n -h --run-dirs --output --out --limit-conversations --max-turns --content-cap --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --run-dirs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --out)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-conversations)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-turns)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --content-cap)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -296,7 +484,7 @@ _aiperf__ctl() {
             return 0
             ;;
         aiperf__ctl__subcmd__compare)
-            opts="-h --metric --fail-if --fail-if-unsure --relevant-shift --run-variation --format --console --tokenizer --help"
+            opts="-o -h --metric --fail-if --fail-if-unsure --relevant-shift --run-variation --format --output --console --tokenizer --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -323,7 +511,15 @@ _aiperf__ctl() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table json html" -- "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --console)
@@ -562,8 +758,22 @@ _aiperf__ctl() {
             return 0
             ;;
         aiperf__ctl__subcmd__help)
-            opts="profile audit observe report compare plot config trace analyze-trace runs doctor install-alias install-completion show-completion version help"
+            opts="profile audit observe report compare plot config trace analyze analyze-trace runs doctor install-alias install-completion show-completion version help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aiperf__ctl__subcmd__help__subcmd__analyze)
+            opts="swim-lane turn-messages"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -578,6 +788,34 @@ _aiperf__ctl() {
         aiperf__ctl__subcmd__help__subcmd__analyze__subcmd__trace)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aiperf__ctl__subcmd__help__subcmd__analyze__subcmd__swim__subcmd__lane)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aiperf__ctl__subcmd__help__subcmd__analyze__subcmd__turn__subcmd__messages)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod alias;
+mod analyze;
 mod args;
 mod audit;
 mod client;
@@ -31,6 +32,7 @@ mod multi_run;
 mod observe;
 mod observer;
 mod once;
+mod output_file;
 mod plain_file;
 mod plan;
 mod plot;
@@ -112,6 +114,7 @@ fn done(args: &Args, build: &Build) -> Result<u8> {
         Command::Plot(args) => plot::run(args),
         Command::Config(args) => config::command::run(args),
         Command::Trace(args) => timeline::run(args),
+        Command::Analyze(args) => analyze::run(args),
         Command::AnalyzeTrace(args) => trace::run(args),
         Command::Runs(args) => runs::run(args),
         Command::Doctor(args) => doctor::run(args, build),

@@ -20,7 +20,7 @@ use export::{
 use import::Imported;
 use metric::gpu::Gpus;
 use metric::{Analysis, Case, Metric, MetricResult, Report, Settings, Threshold};
-use record::{Request, Row, Run, Standing};
+use record::{Request, Row, Run, Standing, Verdict};
 use serde_json::Value;
 use spec::{ExportLevel, FailOn, Output};
 use std::fs;
@@ -425,6 +425,19 @@ pub(crate) fn figures(
     let reported = Reported::read_changed(directory, tokenizer, |_| Ok(()))?;
     let verdict = is_ours.then(|| reported.run.verdict.standing.name().to_owned());
     Ok((reported.report.results, verdict))
+}
+
+/// Passes on the numbers of each request of the run in a directory, as [`figures`] reads it; returns the verdict of a run of aiperfd.
+pub(crate) fn numbers(
+    directory: &Path,
+    tokenizer: Option<&str>,
+    take: impl FnMut(&'static Metric, f64),
+) -> Result<Option<Verdict>> {
+    let is_ours = directory.join("requests.parquet").is_file();
+    let tokenizer = tokenizer.filter(|_| !is_ours);
+    let reported = Reported::read_changed(directory, tokenizer, |_| Ok(()))?;
+    reported.each_number(take)?;
+    Ok(is_ours.then_some(reported.run.verdict))
 }
 
 fn finish<R: Row>(writer: PartWriter<R>, path: &Path) -> Result<()> {

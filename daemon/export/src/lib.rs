@@ -48,7 +48,10 @@ pub use artifacts::Artifacts;
 pub use console::{Colour, Extent};
 pub use error::ExportError;
 pub use gpus::gpus;
-pub use html::{LivePage, Report as HtmlReport, part as html_part};
+pub use html::{
+    Conversation, LivePage, Message, Paper as HtmlPaper, Part as HtmlPart, RunVerdict as HtmlVerdict, Turn,
+    part as html_part,
+};
 pub use payloads::Payloads;
 pub use registry::{EXPORTERS, Exporter, write_wanted};
 pub use server::ServerMetrics;

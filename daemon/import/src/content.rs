@@ -135,6 +135,11 @@ impl Content {
 }
 
 impl Content {
+    /// The text with tool calls, and the reasoning.
+    pub(crate) fn texts(self) -> (String, String) {
+        (self.text, self.reasoning)
+    }
+
     /// Stores the tokens of the first chunk in the request.
     pub(crate) fn first_chunk(&self, request: &mut Request) {
         request.first_chunk_tokens = self.first_chunk_tokens.filter(|count| *count != UNKNOWN);

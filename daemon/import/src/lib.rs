@@ -6,11 +6,13 @@
 //! records.rs  a line of the record export┴──▶ Exchange     run.rs: the whole run
 //! noticed.rs  when the tool noticed each event, for an audit
 //! content.rs  parses responses                 prompt.rs   which text of a payload is counted
+//! answers.rs  the texts of responses, line by line
 //! ```
 //!
 //! The raw export has every timestamp; the record export has each request's metrics, from which its timestamps are computed.
 #![forbid(unsafe_code)]
 
+mod answers;
 mod budget;
 mod config;
 mod content;
@@ -23,6 +25,7 @@ mod records;
 mod run;
 mod window;
 
+pub use answers::{Answer, Answers, raw_files, raw_lines};
 pub use error::ImportError;
 pub use files::{copy_exchanges, document, is_foreign};
 pub use noticed::{Noticed, noticed, summary};

@@ -9,17 +9,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for (name, figure) in figures() {
         for (theme, shade) in [(Theme::Light, "light"), (Theme::Dark, "dark")] {
             for pixels in [800, 1600] {
-                let bytes = png(&figure, Canvas::new(theme), pixels)?;
+                let bytes = png(&figure, Canvas::fitting(&figure, theme), pixels)?;
                 std::fs::write(folder.join(format!("{name}-{shade}-{pixels}.png")), bytes)?;
             }
         }
-        std::fs::write(folder.join(format!("{name}.svg")), svg(&figure, Canvas::new(Theme::Light)))?;
+        std::fs::write(
+            folder.join(format!("{name}.svg")),
+            svg(&figure, Canvas::fitting(&figure, Theme::Light)),
+        )?;
     }
     Ok(())
 }
 
 fn figures() -> Vec<(&'static str, Figure)> {
     let golden = include_str!("../tests/golden/figure.json");
+    let lanes = include_str!("../tests/golden/lanes.json");
     let cloud = |count: u32, outlier: f64| {
         let point = |n: u32| {
             let noise = f64::from(n.wrapping_mul(2_654_435_761) >> 8) / f64::from(1 << 24);
@@ -50,6 +54,7 @@ fn figures() -> Vec<(&'static str, Figure)> {
     });
     vec![
         ("every", Figure::from_json(golden).unwrap_or_default()),
+        ("lanes", Figure::from_json(lanes).unwrap_or_default()),
         ("cloud", figure("Time to first token of each request", both(cloud(400, 0.0)))),
         ("million", figure("A million requests", both(cloud(1_000_000, 0.0)))),
         ("outlier", figure("One request took a thousand seconds", both(cloud(400, 1e6)))),

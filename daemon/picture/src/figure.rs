@@ -22,12 +22,25 @@ pub struct Figure {
     pub y2: Option<Axis>,
     /// What is drawn, in this order.
     pub marks: Vec<Mark>,
+    /// Further plots below it on the same horizontal axis, which is then labelled below the last of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub panels: Vec<Panel>,
     /// What a reader must know of it, a sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
     /// Why its numbers must not be used: then the figure is crossed out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
+}
+
+/// A plot below another one, on its horizontal axis.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Panel {
+    /// Its vertical axis.
+    pub y: Axis,
+    /// What is drawn, in this order; all of it is measured on that axis.
+    pub marks: Vec<Mark>,
 }
 
 /// An axis.
@@ -45,6 +58,19 @@ pub struct Axis {
     /// Whether it begins at zero if its scale is linear; otherwise it covers the data only.
     #[serde(default)]
     pub from_zero: bool,
+    /// Where it has ticks, by name; without any, it has them at round numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<Place>,
+}
+
+/// A named value of an axis.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Place {
+    /// The value.
+    pub at: f64,
+    /// Its name.
+    pub name: String,
 }
 
 /// How values become places.
@@ -55,6 +81,10 @@ pub enum ScaleKind {
     Linear,
     /// By magnitude; values that are not positive are left out.
     Log,
+    /// In proportion, with ticks at whole numbers only.
+    Counts,
+    /// Numbered rows from the top down, each of height 1 around its number.
+    Rows,
     /// By magnitude where few values are far greater than most, else in proportion.
     #[default]
     Auto,
@@ -74,6 +104,9 @@ pub struct Mark {
     /// Whether its points are small, so that those of a mark below them show around them. The kernel's always are.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_inner: bool,
+    /// Whether its line is dashed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_line_dashed: bool,
     /// Its shape with its numbers.
     #[serde(flatten)]
     pub shape: Shape,
@@ -93,6 +126,8 @@ pub enum Subject {
     Gpu,
     /// A limit or a reference.
     Limit,
+    /// What failed.
+    Failed,
     /// Runs to which others are compared.
     Baseline,
     /// The first of those others.
@@ -165,6 +200,13 @@ pub enum Shape {
     Gantt {
         /// The bars.
         spans: Vec<Span>,
+    },
+    /// Rectangles of one height around their places, such as those of [`ScaleKind::Rows`].
+    Blocks {
+        /// The rectangles.
+        blocks: Vec<Block>,
+        /// Their height on the vertical axis.
+        height: f64,
     },
     /// A line at one value of the horizontal axis.
     Vertical {
@@ -244,6 +286,21 @@ pub struct Span {
     pub y: f64,
 }
 
+/// A rectangle from one value of the horizontal axis to another.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Block {
+    /// Where it begins on the horizontal axis.
+    pub from: f64,
+    /// Where it ends.
+    pub to: f64,
+    /// Its middle on the vertical axis.
+    pub y: f64,
+    /// What it is, for readers who point at it or do not see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+}
+
 impl Figure {
     /// The figure as JSON: prepared as for drawing, so that its numbers are those of the picture.
     ///
@@ -264,7 +321,17 @@ impl Figure {
     /// How many points, bars and vertices it has.
     #[must_use]
     pub fn items(&self) -> usize {
-        self.marks.iter().map(|mark| mark.shape.items()).sum()
+        self.all_marks().map(|mark| mark.shape.items()).sum()
+    }
+
+    /// The marks of all its plots.
+    pub(crate) fn all_marks(&self) -> impl Iterator<Item = &Mark> {
+        self.marks.iter().chain(self.panels.iter().flat_map(|panel| &panel.marks))
+    }
+
+    /// A panel as a figure of its own, on this one's horizontal axis.
+    pub(crate) fn of_panel(&self, panel: &Panel) -> Self {
+        Self { x: self.x.clone(), y: panel.y.clone(), marks: panel.marks.clone(), ..Self::default() }
     }
 }
 
@@ -272,7 +339,8 @@ impl Axis {
     /// An axis that begins at zero.
     #[must_use]
     pub fn new(label: impl Into<String>, unit: impl Into<String>) -> Self {
-        Self { label: label.into(), unit: unit.into(), scale: ScaleKind::Auto, from_zero: true }
+        let (label, unit) = (label.into(), unit.into());
+        Self { label, unit, scale: ScaleKind::Auto, from_zero: true, places: Vec::new() }
     }
 
     /// The label with the unit.
@@ -285,7 +353,13 @@ impl Mark {
     /// A mark on the left axis.
     #[must_use]
     pub fn new(name: impl Into<String>, subject: Subject, shape: Shape) -> Self {
-        Self { name: name.into(), subject, side: Side::Left, is_inner: false, shape }
+        Self { name: name.into(), subject, side: Side::Left, is_inner: false, is_line_dashed: false, shape }
+    }
+
+    /// The same with a dashed line.
+    #[must_use]
+    pub fn dashed(self) -> Self {
+        Self { is_line_dashed: true, ..self }
     }
 
     /// The same on the right axis.
@@ -308,6 +382,7 @@ impl Shape {
             Self::Band { ranges } => ranges.len(),
             Self::Polygon { vertices, .. } => vertices.len(),
             Self::Gantt { spans } => spans.len(),
+            Self::Blocks { blocks, .. } => blocks.len(),
             Self::Vertical { .. } | Self::Horizontal { .. } => 1,
         }
     }
@@ -325,6 +400,9 @@ impl Shape {
             Self::Band { ranges } => ranges.iter().for_each(|range| take(range.x)),
             Self::Polygon { vertices, .. } => vertices.iter().for_each(|vertex| take(vertex[0])),
             Self::Gantt { spans } => spans.iter().flat_map(|span| [span.from, span.to]).for_each(take),
+            Self::Blocks { blocks, .. } => {
+                blocks.iter().flat_map(|block| [block.from, block.to]).for_each(take);
+            }
             Self::Vertical { x } => take(*x),
             Self::Horizontal { .. } => {}
         }
@@ -345,6 +423,7 @@ impl Shape {
             Self::Band { ranges } => ranges.iter().flat_map(|range| [range.low, range.high]).for_each(take),
             Self::Polygon { vertices, .. } => vertices.iter().for_each(|vertex| take(vertex[1])),
             Self::Gantt { spans } => spans.iter().for_each(|span| take(span.y)),
+            Self::Blocks { blocks, .. } => blocks.iter().for_each(|block| take(block.y)),
             Self::Horizontal { y } => take(*y),
             Self::Vertical { .. } => {}
         }

@@ -1,7 +1,7 @@
 //! Where everything of a figure goes: header, axes with their scales, the names of marks, notes.
 
 use crate::Canvas;
-use crate::figure::{Axis, Figure, Mark, Shape, Side};
+use crate::figure::{Axis, Figure, Mark, ScaleKind, Shape, Side};
 use crate::labels::{Rect, spread};
 use crate::number::{float, short, whole};
 use crate::scale::{Scale, Ticks};
@@ -25,6 +25,75 @@ pub(crate) struct Layout {
     pub(crate) notes: Vec<(f64, String)>,
     /// Names of marks beside the plot.
     pub(crate) names: Vec<Name>,
+    /// Whether plots stand one below the other.
+    pub(crate) is_stacked: bool,
+    /// Those of its panels, from top to bottom.
+    pub(crate) below: Vec<Self>,
+}
+
+/// Where a plot is on the vertical.
+#[derive(Clone, Copy, Debug)]
+struct Frame {
+    axes_at: f64,
+    top: f64,
+    bottom: f64,
+}
+
+/// The vertical axes of a plot, with their ticks.
+struct Verticals {
+    left: (Scale, Ticks),
+    right: Option<(Scale, Ticks)>,
+}
+
+impl Verticals {
+    fn of(figure: &Figure, Frame { top, bottom, .. }: Frame) -> Self {
+        let vertical = |side: Side, axis: &Axis| {
+            let marks = || figure.marks.iter().filter(move |mark| mark.side == side || figure.y2.is_none());
+            let scale = Scale::covering(
+                axis,
+                values(marks(), Shape::each_y),
+                marks().any(|mark| mark.shape.stands_on_zero()),
+            );
+            let scale = scale.between(bottom, top);
+            let ticks = match axis.places.as_slice() {
+                [] => scale.ticks((bottom - top) / if bottom - top > PANEL { 52.0 } else { 33.0 }),
+                places => scale.named(places, TICK),
+            };
+            (scale, ticks)
+        };
+        let right = figure.y2.as_ref().map(|axis| vertical(Side::Right, axis));
+        Self { left: vertical(Side::Left, &figure.y), right }
+    }
+}
+
+/// The height of a picture in which a figure has room: of a usual one, and more for many rows and for panels.
+pub(crate) fn height(figure: &Figure, usual: u32) -> u32 {
+    let panels = (PANEL + PANEL_GAP) * float(figure.panels.len());
+    let plot = if figure.y.scale == ScaleKind::Rows {
+        let mut rows = 0.0_f64;
+        figure.marks.iter().for_each(|mark| mark.shape.each_y(&mut |y| rows = rows.max(y.abs())));
+        let least = ROW_HEIGHTS.iter().find(|(most, _)| rows <= *most).map_or(LEAST_ROW, |(_, high)| *high);
+        let around = 28.0 + 19.0 * 2.0 + 38.0 + X_AXIS + NOTE_LINE * float(figure.notes.len().min(NOTES_MAX));
+        around + (rows * least).max(LEAST_PLOT)
+    } else {
+        f64::from(usual)
+    };
+    u32::try_from(whole((plot + panels).min(HIGHEST))).unwrap_or(usual)
+}
+
+/// The plot and the panels below it, from top to bottom.
+fn frames(axes_at: f64, bottom: f64, panels: usize) -> Vec<Frame> {
+    let each = PANEL + PANEL_GAP;
+    let own = Frame { axes_at, top: axes_at + 12.0, bottom: bottom - each * float(panels) };
+    let of_panel = |place: usize| {
+        let bottom = bottom - each * float(panels - 1 - place);
+        Frame { axes_at: bottom - PANEL - 12.0, top: bottom - PANEL, bottom }
+    };
+    std::iter::once(own).chain((0..panels).map(of_panel)).collect()
+}
+
+fn widest(ticks: &Ticks) -> f64 {
+    ticks.ticks.iter().map(|tick| width(&tick.label, TICK, Weight::Regular)).fold(0.0, f64::max)
 }
 
 /// The name of a mark beside the plot.
@@ -49,47 +118,50 @@ impl Layout {
         let axes_at = header.last().map_or(0.0, |(at, _)| *at) + 26.0;
         let notes = notes(&figure.notes, wide, high);
         let bottom = notes.first().map_or(high - 4.0, |(at, _)| at - NOTE - 2.0) - X_AXIS;
-        let top = axes_at + 12.0;
-        let vertical = |side: Side, axis: &Axis| {
-            let marks = || figure.marks.iter().filter(move |mark| mark.side == side || figure.y2.is_none());
-            let scale = Scale::covering(
-                axis,
-                values(marks(), Shape::each_y),
-                marks().any(|mark| mark.shape.stands_on_zero()),
-            );
-            let scale = scale.between(bottom, top);
-            let ticks = scale.ticks((bottom - top) / 52.0);
-            (scale, ticks)
+        let below = figure.panels.iter().map(|panel| figure.of_panel(panel)).collect::<Vec<_>>();
+        let all = std::iter::once(figure).chain(&below);
+        let frames = frames(axes_at, bottom, below.len());
+        let verticals =
+            all.clone().zip(&frames).map(|(figure, frame)| Verticals::of(figure, *frame)).collect::<Vec<_>>();
+        let edge = verticals.iter().map(|one| MARGIN + widest(&one.left.1) + 8.0).fold(40.0, f64::max);
+        let names = all.clone().map(named).collect::<Vec<_>>();
+        let gutters = all.clone().zip(&names).flat_map(|(figure, names)| {
+            names.iter().map(|mark| width(&fitted_name(figure, *mark, wide), NAME, Weight::Regular))
+        });
+        let gutter = gutters.fold(0.0, f64::max);
+        let second = verticals[0].right.as_ref().map_or(0.0, |(_, ticks)| widest(ticks) + 10.0);
+        let is_named = names.iter().any(|names| !names.is_empty());
+        let end = wide - MARGIN - second - if is_named { gutter + SWATCH + 10.0 } else { 6.0 };
+        let right = end.max(edge + 50.0);
+        let x = Scale::covering(&figure.x, values(figure.all_marks(), Shape::each_x), false);
+        let x = x.between(edge, right);
+        let x_ticks = match figure.x.places.as_slice() {
+            [] => x.ticks((right - edge) / 105.0),
+            places => x.named(places, NAMED_APART),
         };
-        let (left_scale, left_ticks) = vertical(Side::Left, &figure.y);
-        let right = figure.y2.as_ref().map(|axis| vertical(Side::Right, axis));
-        let widest = |ticks: &Ticks| {
-            ticks.ticks.iter().map(|tick| width(&tick.label, TICK, Weight::Regular)).fold(0.0, f64::max)
-        };
-        let edge = (MARGIN + widest(&left_ticks) + 8.0).max(40.0);
-        let named = named(figure);
-        let gutter = named.iter().map(|mark| width(&fitted_name(figure, *mark, wide), NAME, Weight::Regular));
-        let gutter = gutter.fold(0.0, f64::max);
-        let second = right.as_ref().map_or(0.0, |(_, ticks)| widest(ticks) + 10.0);
-        let end = wide - MARGIN - second - if named.is_empty() { 6.0 } else { gutter + SWATCH + 10.0 };
-        let plot = Rect { left: edge, top, right: end.max(edge + 50.0), bottom };
-        let x = Scale::covering(&figure.x, values(figure.marks.iter(), Shape::each_x), false);
-        let x = x.between(plot.left, plot.right);
-        let x_ticks = x.ticks(plot.width() / 105.0);
-        let mut layout = Self {
-            plot,
-            x,
-            x_ticks,
-            left: left_scale,
-            left_ticks,
-            right,
-            header,
-            axes_at,
-            notes,
-            names: Vec::new(),
-        };
-        layout.names = layout.named(figure, &named, wide, plot.right + second + 8.0);
-        layout
+        let parts = all.zip(&frames).zip(verticals).zip(&names);
+        let mut layouts = parts.map(|(((figure, frame), Verticals { left, right: second_axis }), names)| {
+            let mut layout = Self {
+                plot: Rect { left: edge, top: frame.top, right, bottom: frame.bottom },
+                x: x.clone(),
+                x_ticks: x_ticks.clone(),
+                left: left.0,
+                left_ticks: left.1,
+                right: second_axis,
+                header: Vec::new(),
+                axes_at: frame.axes_at,
+                notes: Vec::new(),
+                names: Vec::new(),
+                is_stacked: frames.len() > 1,
+                below: Vec::new(),
+            };
+            layout.names = layout.named(figure, names, wide, right + second + 8.0);
+            layout
+        });
+        let first = layouts.next();
+        let below = layouts.collect();
+        // The first is the figure's own.
+        first.map(|first| Self { header, notes, below, ..first }).expect("a figure has a plot")
     }
 
     /// The scale of a mark's vertical axis.
@@ -206,6 +278,8 @@ fn end(mark: &Mark) -> Option<f64> {
         Shape::Bars { bars } => bars.last().map(|bar| bar.y),
         Shape::Band { ranges } => ranges.last().map(|range| f64::midpoint(range.low, range.high)),
         Shape::Gantt { spans } => spans.last().map(|span| span.y),
+        // Of many rows none is the one to name.
+        Shape::Blocks { .. } => None,
         Shape::Polygon { vertices, .. } => vertices.first().map(|vertex| vertex[1]),
         Shape::Horizontal { y } => Some(*y),
         Shape::Vertical { .. } => None,
@@ -238,4 +312,16 @@ const X_AXIS: f64 = 42.0;
 /// Height of a name.
 const LINE: f64 = 17.0;
 const NOTE_LINE: f64 = 15.0;
-const NOTES_MAX: usize = 3;
+const NOTES_MAX: usize = 5;
+/// Height of a panel, and of what is between it and the plot above it.
+const PANEL: f64 = 130.0;
+const PANEL_GAP: f64 = 36.0;
+/// The least height of a plot of rows.
+const LEAST_PLOT: f64 = 60.0;
+/// Of so many rows at most, each is so high.
+const ROW_HEIGHTS: [(f64, f64); 4] = [(12.0, 24.0), (40.0, 14.0), (80.0, 10.0), (120.0, 7.0)];
+const LEAST_ROW: f64 = 5.0;
+/// No picture is higher.
+const HIGHEST: f64 = 3000.0;
+/// The least distance of names on the horizontal axis.
+const NAMED_APART: f64 = 60.0;

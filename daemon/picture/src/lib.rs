@@ -31,7 +31,9 @@ mod uncertainty;
 
 pub use ellipse::{Covariance, axis_aligned_ellipse, confidence_ellipse};
 pub use error::PictureError;
-pub use figure::{Axis, Bar, Figure, Mark, Point, Range, ScaleKind, Shape, Side, Span, Subject};
+pub use figure::{
+    Axis, Bar, Block, Figure, Mark, Panel, Place, Point, Range, ScaleKind, Shape, Side, Span, Subject,
+};
 pub use number::short;
 pub use png::png;
 pub use prepare::POINTS_MAX;
@@ -55,5 +57,11 @@ impl Canvas {
     #[must_use]
     pub const fn new(theme: Theme) -> Self {
         Self { width: 960, height: 480, theme }
+    }
+
+    /// One in which this figure has room: higher for many rows, and for panels.
+    #[must_use]
+    pub fn fitting(figure: &Figure, theme: Theme) -> Self {
+        Self { height: layout::height(figure, Self::new(theme).height), ..Self::new(theme) }
     }
 }

@@ -1,9 +1,9 @@
 //! Draws each kind of mark.
 
-use crate::figure::{Bar, Figure, Mark, Point, Range, Shape, Side, Span, Subject};
+use crate::figure::{Bar, Block, Figure, Mark, Point, Range, Shape, Side, Span, Subject};
 use crate::labels::Labels;
-use crate::layout::{Layout, TICK};
-use crate::number::place;
+use crate::layout::{AXIS, Layout, MARGIN, TICK};
+use crate::number::{float, place};
 use crate::scale::Scale;
 use crate::svg::{Style, Writer, exact, label_width};
 use crate::text::{Weight, fitted, visible};
@@ -31,6 +31,7 @@ pub(crate) fn draw(out: &mut Writer, mark: &Mark, layout: &Layout, theme: Theme)
         Shape::Band { ranges } => band(out, ranges, &at, colour),
         Shape::Polygon { vertices, is_dashed } => polygon(out, vertices, *is_dashed, &at, colour),
         Shape::Gantt { spans } => gantt(out, spans, &at, colour),
+        Shape::Blocks { blocks, height } => draw_blocks(out, blocks, *height, &at, colour),
         Shape::Vertical { x } => {
             let x = at.x.place(*x);
             let style = [("stroke", colour), ("stroke-width", "1.5"), ("stroke-dasharray", "5 4")];
@@ -70,15 +71,30 @@ pub(crate) fn labels(out: &mut Writer, figure: &Figure, layout: &Layout, theme: 
             out.text_over(&text, left, baseline, &Style::new(TICK, colour), colours.background);
         }
     }
-    for mark in &figure.marks {
-        if let Shape::Vertical { x } = mark.shape {
-            let text = fitted(&mark.name, TICK, Weight::Regular, LABEL_WIDTH);
-            let x = layout.x.place(x);
-            let is_left = x + label_width(&text) + 8.0 < layout.plot.right;
-            let (x, anchor) = if is_left { (x + 5.0, "start") } else { (x - 5.0, "end") };
-            let style = Style { anchor, ..Style::new(TICK, theme.colour(mark.subject)) };
-            out.text_over(&text, x, layout.plot.top + 12.0, &style, colours.background);
-        }
+    of_verticals(out, figure, layout, theme);
+}
+
+/// The labels of vertical lines, above the plot if it is a panel, and one below the other where two would meet.
+fn of_verticals(out: &mut Writer, figure: &Figure, layout: &Layout, theme: Theme) {
+    let title = label_width(&layout.y_title(&figure.y, Side::Left)) * AXIS / TICK;
+    let mut taken = vec![(0.0, MARGIN + title + TICK, layout.axes_at)];
+    let inside = (0..MOST_BELOW).map(|line| layout.plot.top + 12.0 + float(line) * (TICK + 2.0));
+    let above = layout.is_stacked.then_some(layout.axes_at);
+    let lines = above.into_iter().chain(inside).collect::<Vec<_>>();
+    for mark in figure.marks.iter().filter(|mark| !mark.name.is_empty()) {
+        let Shape::Vertical { x } = mark.shape else { continue };
+        let text = fitted(&mark.name, TICK, Weight::Regular, LABEL_WIDTH);
+        let (x, wide) = (layout.x.place(x), label_width(&text));
+        let is_left = x + wide + 8.0 < layout.plot.right;
+        let (x, anchor, left) =
+            if is_left { (x + 5.0, "start", x + 5.0) } else { (x - 5.0, "end", x - 5.0 - wide) };
+        let is_free = |y: &&f64| {
+            !taken.iter().any(|(from, to, at)| left < *to && *from < left + wide && (at - **y).abs() < TICK)
+        };
+        let y = lines.iter().find(is_free).copied().unwrap_or(layout.plot.bottom);
+        taken.push((left, left + wide, y));
+        let style = Style { anchor, ..Style::new(TICK, theme.colour(mark.subject)) };
+        out.text_over(&text, x, y, &style, theme.colours().background);
     }
 }
 
@@ -107,8 +123,10 @@ pub(crate) fn stroke(mark: &Mark) -> (&'static str, &'static str) {
     match (&mark.shape, mark.subject) {
         (Shape::Horizontal { .. } | Shape::Vertical { .. }, _) => ("1.5", "5 4"),
         (Shape::Band { .. } | Shape::Area { .. } | Shape::Bars { .. }, _) => ("7", ""),
+        (Shape::Blocks { height, .. }, _) => (if *height < THIN { "3" } else { "9" }, ""),
         (Shape::Gantt { .. }, _) => ("4", ""),
         (_, Subject::Limit) => ("1.5", "5 4"),
+        _ if mark.is_line_dashed => ("1.5", "6 3"),
         // Many steps would be one area.
         (shape, _) if shape.items() > LINE_POINTS_MAX => ("1", ""),
         _ => ("2", ""),
@@ -123,6 +141,7 @@ fn subject(of: Subject) -> String {
         Subject::Server => "server".to_owned(),
         Subject::Gpu => "gpu".to_owned(),
         Subject::Limit => "limit".to_owned(),
+        Subject::Failed => "failed".to_owned(),
         Subject::Baseline => "baseline".to_owned(),
         Subject::Treatment => "treatment".to_owned(),
     }
@@ -156,6 +175,11 @@ fn numbers(shape: &Shape) -> Vec<(&'static str, String)> {
             ("data-from", exact(spans.iter().map(|span| span.from))),
             ("data-to", exact(spans.iter().map(|span| span.to))),
             ("data-y", exact(spans.iter().map(|span| span.y))),
+        ],
+        Shape::Blocks { blocks, .. } => vec![
+            ("data-from", exact(blocks.iter().map(|block| block.from))),
+            ("data-to", exact(blocks.iter().map(|block| block.to))),
+            ("data-y", exact(blocks.iter().map(|block| block.y))),
         ],
         Shape::Vertical { x } => vec![("data-x", exact([*x].into_iter()))],
         Shape::Horizontal { y } => vec![("data-y", exact([*y].into_iter()))],
@@ -307,9 +331,43 @@ fn gantt(out: &mut Writer, spans: &[Span], at: &At<'_>, colour: &str) {
     }
 }
 
+/// Rectangles: one path, but for those with a label, which are shown to readers who point at them.
+fn draw_blocks(out: &mut Writer, blocks: &[Block], height: f64, at: &At<'_>, colour: &str) {
+    let opacity = if height < THIN { "0.45" } else { "0.9" };
+    out.open("g", &[("fill", colour), ("fill-opacity", opacity)]);
+    let mut path = String::new();
+    for block in blocks {
+        let (from, to) = (at.x.place(block.from), at.x.place(block.to));
+        let (top, bottom) = (at.y.place(block.y - height / 2.0), at.y.place(block.y + height / 2.0));
+        let (left, top, high) = (place(from), place(top.min(bottom)), place((bottom - top).abs().max(0.5)));
+        // What is shorter than a pixel is drawn as one.
+        let wide = place((to - from).max(0.8));
+        match &block.label {
+            Some(label) => {
+                let rect = [("x", left.as_str()), ("y", &top), ("width", &wide), ("height", &high)];
+                out.open("rect", &rect);
+                out.element("title", &[], &visible(label));
+                out.close("rect");
+            }
+            // Writing to a String cannot fail.
+            None => {
+                write!(path, "M{left} {top}h{wide}v{high}h-{wide}z").ok();
+            }
+        }
+    }
+    if !path.is_empty() {
+        out.empty("path", &[("d", path.as_str())]);
+    }
+    out.close("g");
+}
+
+/// Rectangles of a smaller height are drawn as what lies between others.
+const THIN: f64 = 0.25;
 /// A line through more points is thin.
 const LINE_POINTS_MAX: usize = 300;
 /// Points that are labelled, at most.
 const LABELS_MAX: usize = 300;
+/// Lines of labels of vertical lines, at most.
+const MOST_BELOW: usize = 6;
 /// The widest label of a point.
 const LABEL_WIDTH: f64 = 220.0;

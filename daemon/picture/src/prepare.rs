@@ -1,6 +1,6 @@
 //! Makes a figure drawable: numbers that are not finite are left out and counted, and more points than can be seen are thinned.
 
-use crate::figure::{Figure, Point, ScaleKind, Shape, Side};
+use crate::figure::{Figure, Mark, Point, ScaleKind, Shape, Side};
 use crate::number::short;
 use crate::thin::thinned;
 
@@ -11,12 +11,19 @@ pub(crate) fn prepared(figure: &Figure) -> Figure {
     let is_log = |scale: ScaleKind| scale == ScaleKind::Log;
     let (x, left) = (is_log(figure.x.scale), is_log(figure.y.scale));
     let right = figure.y2.as_ref().map_or(left, |axis| is_log(axis.scale));
-    figure.marks.retain_mut(|mark| {
-        let here = finite(&mut mark.shape, x, if mark.side == Side::Right { right } else { left });
-        lost += here;
-        // A line at no number is drawn nowhere.
-        here == 0 || !matches!(mark.shape, Shape::Vertical { .. } | Shape::Horizontal { .. })
-    });
+    let mut keep_finite = |marks: &mut Vec<Mark>, left: bool, right: bool| {
+        marks.retain_mut(|mark| {
+            let here = finite(&mut mark.shape, x, if mark.side == Side::Right { right } else { left });
+            lost += here;
+            // A line at no number is drawn nowhere.
+            here == 0 || !matches!(mark.shape, Shape::Vertical { .. } | Shape::Horizontal { .. })
+        });
+    };
+    keep_finite(&mut figure.marks, left, right);
+    for panel in &mut figure.panels {
+        let own = is_log(panel.y.scale);
+        keep_finite(&mut panel.marks, own, own);
+    }
     if lost > 0 {
         let (values, are) = if lost == 1 { ("value", "is") } else { ("values", "are") };
         figure
@@ -24,7 +31,8 @@ pub(crate) fn prepared(figure: &Figure) -> Figure {
             .push(format!("{lost} {values} that {are} no finite number on these axes {are} left out."));
     }
     let mut thinned = None;
-    for mark in &mut figure.marks {
+    let below = figure.panels.iter_mut().flat_map(|panel| &mut panel.marks);
+    for mark in figure.marks.iter_mut().chain(below) {
         if let Some((all, kept)) = thin(&mut mark.shape) {
             let (before, after) = thinned.unwrap_or((0, 0));
             thinned = Some((before + all, after + kept));
@@ -65,6 +73,7 @@ fn finite(shape: &mut Shape, is_log_x: bool, is_log_y: bool) -> usize {
             }
         }
         Shape::Gantt { spans } => spans.retain(|span| x(span.from) && x(span.to) && y(span.y)),
+        Shape::Blocks { blocks, .. } => blocks.retain(|block| x(block.from) && x(block.to) && y(block.y)),
         Shape::Vertical { x: at } => return usize::from(!x(*at)),
         Shape::Horizontal { y: at } => return usize::from(!y(*at)),
     }
@@ -74,7 +83,8 @@ fn finite(shape: &mut Shape, is_log_x: bool, is_log_y: bool) -> usize {
 /// Thins a shape; returns how many items it had and has.
 fn thin(shape: &mut Shape) -> Option<(usize, usize)> {
     let before = shape.items();
-    if before <= POINTS_MAX {
+    let most = if matches!(shape, Shape::Blocks { .. }) { BLOCKS_MAX } else { POINTS_MAX };
+    if before <= most {
         return None;
     }
     match shape {
@@ -92,6 +102,7 @@ fn thin(shape: &mut Shape) -> Option<(usize, usize)> {
         Shape::Bars { bars } => keep(bars, 2, |bar| (bar.from, bar.y)),
         Shape::Band { ranges } => keep(ranges, 2, |range| (range.x, range.high)),
         Shape::Gantt { spans } => keep(spans, SPREAD, |span| (span.from, span.y)),
+        Shape::Blocks { blocks, .. } => keep(blocks, BLOCKS_MAX / INTERVALS, |block| (block.from, block.y)),
         Shape::Polygon { .. } | Shape::Vertical { .. } | Shape::Horizontal { .. } => return None,
     }
     Some((before, shape.items()))
@@ -103,6 +114,8 @@ fn keep<T: Clone>(items: &mut Vec<T>, keep: usize, at: impl Fn(&T) -> (f64, f64)
 
 /// A mark of more points is thinned.
 pub const POINTS_MAX: usize = INTERVALS * SPREAD;
+/// A mark of more rectangles is: those of a row hide nothing of another row, so a picture shows more of them.
+const BLOCKS_MAX: usize = INTERVALS * 80;
 /// Intervals of the horizontal axis: about one for each pixel of a small picture.
 const INTERVALS: usize = 800;
 /// Points of a cloud in each.
@@ -111,7 +124,7 @@ const SPREAD: usize = 8;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figure::{Mark, Subject};
+    use crate::figure::Subject;
 
     fn figure(points: Vec<Point>) -> Figure {
         Figure { marks: vec![Mark::new("", Subject::Client, Shape::Points { points })], ..Figure::default() }

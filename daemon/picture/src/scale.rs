@@ -1,12 +1,16 @@
 //! Scales: which values an axis covers, where they are, and which of them have a tick.
 
-use crate::figure::{Axis, ScaleKind};
+use crate::figure::{Axis, Place, ScaleKind};
+use crate::layout::TICK;
 use crate::number::{fixed, float, magnitude, short, whole};
+use crate::text::{Weight, fitted};
 
 /// An axis with its place in the picture.
 #[derive(Clone, Debug)]
 pub(crate) struct Scale {
     is_log: bool,
+    /// Whether it has ticks at whole numbers only.
+    is_whole: bool,
     low: f64,
     high: f64,
     /// Where `low` is.
@@ -38,16 +42,21 @@ impl Scale {
         let greatest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let is_log = match axis.scale {
             ScaleKind::Log => true,
-            ScaleKind::Linear => false,
+            ScaleKind::Linear | ScaleKind::Counts | ScaleKind::Rows => false,
             ScaleKind::Auto => !stands_on_zero && least > 0.0 && is_skewed(&mut values, greatest),
         };
+        let is_rows = axis.scale == ScaleKind::Rows;
         let (low, high) = match values.as_slice() {
             [] if is_log => (1.0, 10.0),
+            // From the top down.
+            [] if is_rows => (1.5, 0.5),
+            _ if is_rows => (greatest + 0.5, least - 0.5),
             [] => (0.0, 1.0),
             _ if is_log => log_domain(least, greatest),
             _ => linear_domain(least, greatest, axis.from_zero || stands_on_zero),
         };
-        Self { is_log, low, high, from: 0.0, to: 1.0 }
+        let is_whole = is_rows || axis.scale == ScaleKind::Counts;
+        Self { is_log, is_whole, low, high, from: 0.0, to: 1.0 }
     }
 
     /// The same between these places.
@@ -75,6 +84,19 @@ impl Scale {
         self.place(if self.is_log { self.low } else { 0.0_f64.clamp(self.low, self.high) })
     }
 
+    /// The ticks of an axis with named places, of which those that are too close to the one before have none.
+    pub(crate) fn named(&self, places: &[Place], apart: f64) -> Ticks {
+        let (low, high) = (self.low.min(self.high), self.low.max(self.high));
+        let mut ticks = Vec::<Tick>::new();
+        for Place { at, name } in places.iter().filter(|place| (low..=high).contains(&place.at)) {
+            let is_close = |last: &Tick| (self.place(last.value) - self.place(*at)).abs() < apart;
+            if !ticks.last().is_some_and(is_close) {
+                ticks.push(Tick { value: *at, label: fitted(name, TICK, Weight::Regular, NAMED_WIDTH) });
+            }
+        }
+        Ticks { ticks, offset: None }
+    }
+
     /// About so many ticks.
     pub(crate) fn ticks(&self, wanted: f64) -> Ticks {
         if self.is_log && self.high / self.low > FEWEST_DECADES {
@@ -84,13 +106,15 @@ impl Scale {
     }
 
     fn linear_ticks(&self, wanted: f64) -> Ticks {
-        let step = nice((self.high - self.low) / wanted.max(2.0));
-        let (first, last) = ((self.low / step - SLACK).ceil(), (self.high / step + SLACK).floor());
+        let (low, high) = (self.low.min(self.high), self.low.max(self.high));
+        let step = nice((high - low) / wanted.max(2.0));
+        let step = if self.is_whole { step.max(1.0).ceil() } else { step };
+        let (first, last) = ((low / step - SLACK).ceil(), (high / step + SLACK).floor());
         let count = whole(last - first).min(MOST_TICKS);
         let values = (0..=count).map(|number| (first + float(number)) * step).collect::<Vec<_>>();
         let greatest = self.low.abs().max(self.high.abs());
         let offset = (greatest / step > LONGEST).then_some(values[0]);
-        let shown = if offset.is_some() { self.high - self.low } else { greatest };
+        let shown = if offset.is_some() { high - low } else { greatest };
         let (divisor, suffix) = divisor(shown);
         let decimals = decimals(step / divisor);
         let tick = |value: f64| {
@@ -183,6 +207,8 @@ const FEWEST_DECADES: f64 = 5.0;
 /// Ticks of more digits than this are counted from an offset.
 const LONGEST: f64 = 2e5;
 const MOST_TICKS: usize = 40;
+/// The widest name of a place.
+const NAMED_WIDTH: f64 = 150.0;
 const SLACK: f64 = 1e-9;
 /// Larger values are drawn as this one: differences stay finite.
 const LARGEST: f64 = 1e300;
@@ -211,6 +237,8 @@ mod tests {
         check(linear, true, &[12.0, 48_000.0], &["0", "20k", "40k"]);
         check(linear, false, &[-2.0, 2.0], &["−2", "−1", "0", "1", "2"]);
         check(linear, true, &[3e-7], &["0", "100e-9", "200e-9", "300e-9"]);
+        check(ScaleKind::Counts, true, &[1.0, 3.0], &["0", "1", "2", "3"]);
+        check(ScaleKind::Counts, true, &[5.0], &["0", "2", "4"]);
         check(linear, false, &[5.0, 5.0], &["4.6", "4.8", "5.0", "5.2", "5.4"]);
         check(linear, true, &[], &["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
         check(linear, true, &[0.0], &["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
@@ -222,6 +250,24 @@ mod tests {
         );
         check(ScaleKind::Log, false, &[1e-3, 1e9], &["0.001", "1", "1000", "1M", "1G"]);
         check(ScaleKind::Log, false, &[7.0, 7.0], &["5.0", "7.5", "10.0", "12.5"]);
+    }
+
+    #[test]
+    fn rows_are_numbered_from_the_top() {
+        let rows = |values: &[f64]| {
+            Scale::covering(&axis(ScaleKind::Rows, true), values.to_vec(), false).between(100.0, 0.0)
+        };
+        let labels =
+            |scale: &Scale| scale.ticks(5.0).ticks.into_iter().map(|tick| tick.label).collect::<Vec<_>>();
+        let two = rows(&[1.0, 2.0]);
+        assert_eq!(labels(&two), ["1", "2"], "no halves");
+        assert!((two.place(1.0) - 25.0).abs() < 1e-9 && (two.place(2.0) - 75.0).abs() < 1e-9, "{two:?}");
+        assert_eq!(labels(&rows(&[1.0, 7.0])), ["2", "4", "6"], "{:?}", rows(&[1.0, 7.0]));
+        assert_eq!(labels(&rows(&[])), ["1"], "one row without anything");
+        let places = [1.0, 1.2, 2.0, 9.0].map(|at| Place { at, name: format!("lane {at}") });
+        let named = two.named(&places, 20.0).ticks;
+        let named = named.iter().map(|tick| tick.label.as_str()).collect::<Vec<_>>();
+        assert_eq!(named, ["lane 1", "lane 2"], "neither too close nor outside");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Writes a figure as SVG: the same bytes for the same figure. Each mark has its numbers in `data-` attributes.
 
 use crate::Canvas;
-use crate::figure::{Figure, Mark, Side, Subject};
+use crate::figure::{Figure, Mark, ScaleKind, Side, Subject};
 use crate::layout::{AXIS, Layout, MARGIN, NAME, NOTE, SUBTITLE, SWATCH, TICK, TITLE};
 use crate::marks;
 use crate::number::place;
@@ -35,26 +35,12 @@ pub fn inline(figure: &Figure, canvas: Canvas, id: &str) -> String {
         &[("width", &width.to_string()), ("height", &height.to_string()), ("fill", colours.background)],
     );
     header(&mut out, &figure, &layout, colours);
-    axes(&mut out, &figure, &layout, canvas);
-    let plot = layout.plot;
-    out.raw(&format!(
-        "<clipPath id=\"{id}\"><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/></clipPath>",
-        place(plot.left - 5.0),
-        place(plot.top - 5.0),
-        place(plot.width() + 10.0),
-        place(plot.height() + 10.0)
-    ));
-    out.open("g", &[("clip-path", &format!("url(#{id})"))]);
-    for mark in &figure.marks {
-        marks::draw(&mut out, mark, &layout, canvas.theme);
+    let below = figure.panels.iter().map(|panel| figure.of_panel(panel)).collect::<Vec<_>>();
+    plot(&mut out, &figure, &layout, canvas, id);
+    for (number, (panel, layout)) in below.iter().zip(&layout.below).enumerate() {
+        plot(&mut out, panel, layout, canvas, &format!("{id}-{number}"));
     }
-    out.close("g");
-    marks::labels(&mut out, &figure, &layout, canvas.theme);
-    if figure.items() == 0 {
-        let (x, y) = (f64::midpoint(plot.left, plot.right), f64::midpoint(plot.top, plot.bottom));
-        out.text("no data", x, y, &Style { anchor: "middle", ..Style::new(AXIS, colours.muted) });
-    }
-    names(&mut out, &figure, &layout, canvas);
+    horizontal(&mut out, &figure, layout.below.last().unwrap_or(&layout), colours);
     if figure.refused.is_some() {
         crossed_out(&mut out, &layout, colours);
     }
@@ -66,13 +52,41 @@ pub fn inline(figure: &Figure, canvas: Canvas, id: &str) -> String {
     out.text
 }
 
+/// A plot: its vertical axes, its marks, and their names.
+fn plot(out: &mut Writer, figure: &Figure, layout: &Layout, canvas: Canvas, id: &str) {
+    axes(out, figure, layout, canvas);
+    let plot = layout.plot;
+    out.raw(&format!(
+        "<clipPath id=\"{id}\"><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/></clipPath>",
+        place(plot.left - 5.0),
+        place(plot.top - 5.0),
+        place(plot.width() + 10.0),
+        place(plot.height() + 10.0)
+    ));
+    out.open("g", &[("clip-path", &format!("url(#{id})"))]);
+    for mark in &figure.marks {
+        marks::draw(out, mark, layout, canvas.theme);
+    }
+    out.close("g");
+    marks::labels(out, figure, layout, canvas.theme);
+    if figure.items() == 0 {
+        let (x, y) = (f64::midpoint(plot.left, plot.right), f64::midpoint(plot.top, plot.bottom));
+        let style = Style { anchor: "middle", ..Style::new(AXIS, canvas.theme.colours().muted) };
+        out.text("no data", x, y, &style);
+    }
+    names(out, figure, layout, canvas);
+}
+
 /// What is seen, for readers who do not see it.
 fn description(figure: &Figure) -> String {
     let mut text = format!("Horizontal: {}. Vertical: {}.", figure.x.title(), figure.y.title());
     if let Some(right) = &figure.y2 {
         text = format!("{text} Vertical on the right: {}.", right.title());
     }
-    for mark in figure.marks.iter().filter(|mark| !mark.name.is_empty()) {
+    for panel in &figure.panels {
+        text = format!("{text} Below, vertical: {}.", panel.y.title());
+    }
+    for mark in figure.all_marks().filter(|mark| !mark.name.is_empty()) {
         text = format!("{text} {}: {} items.", mark.name, mark.shape.items());
     }
     visible(&text)
@@ -97,7 +111,14 @@ fn axes(out: &mut Writer, figure: &Figure, layout: &Layout, canvas: Canvas) {
     let plot = layout.plot;
     let tick = Style::new(TICK, colours.muted);
     out.open("g", &[("stroke", colours.grid), ("stroke-width", "1")]);
-    for tick in &layout.left_ticks.ticks {
+    if layout.is_stacked {
+        // What is below each other is at the same time.
+        for tick in &layout.x_ticks.ticks {
+            let x = layout.x.place(tick.value);
+            out.line((x, plot.top), (x, plot.bottom), &[]);
+        }
+    }
+    for tick in layout.left_ticks.ticks.iter().filter(|_| figure.y.scale != ScaleKind::Rows) {
         let y = layout.left.place(tick.value);
         out.line((plot.left, y), (plot.right, y), &[]);
     }
@@ -106,11 +127,6 @@ fn axes(out: &mut Writer, figure: &Figure, layout: &Layout, canvas: Canvas) {
     for one in &layout.left_ticks.ticks {
         let at = layout.left.place(one.value) + 4.0;
         out.text(&one.label, plot.left - 8.0, at, &Style { anchor: "end", ..tick });
-    }
-    for one in &layout.x_ticks.ticks {
-        let x = layout.x.place(one.value);
-        out.line((x, plot.bottom), (x, plot.bottom + 4.0), &[("stroke", colours.axis)]);
-        out.text(&one.label, x, plot.bottom + 18.0, &Style { anchor: "middle", ..tick });
     }
     if let Some((scale, ticks)) = &layout.right {
         for one in &ticks.ticks {
@@ -125,6 +141,17 @@ fn axes(out: &mut Writer, figure: &Figure, layout: &Layout, canvas: Canvas) {
     if let Some(axis) = &figure.y2 {
         let style = Style { anchor: "end", ..Style::new(AXIS, own(Side::Right)) };
         out.text(&title(axis, Side::Right), f64::from(canvas.width) - MARGIN, layout.axes_at, &style);
+    }
+}
+
+/// The horizontal axis, below the last plot.
+fn horizontal(out: &mut Writer, figure: &Figure, layout: &Layout, colours: Colours) {
+    let plot = layout.plot;
+    let tick = Style { anchor: "middle", ..Style::new(TICK, colours.muted) };
+    for one in &layout.x_ticks.ticks {
+        let x = layout.x.place(one.value);
+        out.line((x, plot.bottom), (x, plot.bottom + 4.0), &[("stroke", colours.axis)]);
+        out.text(&one.label, x, plot.bottom + 18.0, &tick);
     }
     let x = f64::midpoint(plot.left, plot.right);
     let text = fitted(&layout.x_title(&figure.x), AXIS, Weight::Regular, plot.width());

@@ -8,14 +8,23 @@ fn path(name: &str) -> PathBuf {
 }
 
 fn figure() -> Figure {
-    let text = std::fs::read_to_string(path("figure.json")).expect("it is in the repository");
+    named("figure.json")
+}
+
+fn named(name: &str) -> Figure {
+    let text = std::fs::read_to_string(path(name)).expect("it is in the repository");
     Figure::from_json(&text).expect("a figure")
 }
 
 #[test]
 fn the_same_figure_gives_the_same_bytes() {
-    for (theme, name) in [(Theme::Light, "light.svg"), (Theme::Dark, "dark.svg")] {
-        let text = svg(&figure(), Canvas::new(theme));
+    let (marks, lanes) = (figure(), named("lanes.json"));
+    for (figure, theme, name) in [
+        (&marks, Theme::Light, "light.svg"),
+        (&marks, Theme::Dark, "dark.svg"),
+        (&lanes, Theme::Light, "lanes.svg"),
+    ] {
+        let text = svg(figure, Canvas::fitting(figure, theme));
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             std::fs::write(path(name), &text).unwrap();
         }
@@ -33,10 +42,16 @@ fn attribute(svg: &str, name: &str) -> Vec<Vec<f64>> {
 
 #[test]
 fn the_numbers_of_the_picture_are_those_of_the_json() {
-    let figure = Figure::from_json(&figure().to_json().unwrap()).unwrap();
+    check_numbers(&figure());
+    check_numbers(&named("lanes.json"));
+}
+
+fn check_numbers(figure: &Figure) {
+    let figure = Figure::from_json(&figure.to_json().expect("JSON")).expect("a figure");
     let text = svg(&figure, Canvas::new(Theme::Light));
     let (mut x, mut y) = (attribute(&text, "data-x").into_iter(), attribute(&text, "data-y").into_iter());
-    for mark in &figure.marks {
+    let below = figure.panels.iter().flat_map(|panel| &panel.marks);
+    for mark in figure.marks.iter().chain(below) {
         let (expected_x, expected_y): (Vec<f64>, Vec<f64>) = match &mark.shape {
             Shape::Line { points }
             | Shape::Step { points }
@@ -45,6 +60,7 @@ fn the_numbers_of_the_picture_are_those_of_the_json() {
             Shape::Polygon { vertices, .. } => vertices.iter().map(|vertex| (vertex[0], vertex[1])).unzip(),
             Shape::Bars { bars } => (Vec::new(), bars.iter().map(|bar| bar.y).collect()),
             Shape::Gantt { spans } => (Vec::new(), spans.iter().map(|span| span.y).collect()),
+            Shape::Blocks { blocks, .. } => (Vec::new(), blocks.iter().map(|block| block.y).collect()),
             Shape::Band { ranges } => (ranges.iter().map(|range| range.x).collect(), Vec::new()),
             Shape::Vertical { x } => (vec![*x], Vec::new()),
             Shape::Horizontal { y } => (Vec::new(), vec![*y]),
@@ -66,6 +82,23 @@ fn pixels_have_the_size_and_the_colors() {
     assert_eq!((number(16), number(20)), (480, 240), "half as high as wide");
     assert_ne!(bytes, png(&figure(), Canvas::new(Theme::Dark), 480).unwrap(), "another theme");
     assert!(png(&figure(), Canvas::new(Theme::Light), 100_000).is_err(), "too large");
+}
+
+#[test]
+fn many_rows_and_panels_have_room() {
+    let lanes = named("lanes.json");
+    let height = |figure: &Figure| Canvas::fitting(figure, Theme::Light).height;
+    assert_eq!(height(&figure()), 480, "without either");
+    let mut many = lanes.clone();
+    many.marks.iter_mut().for_each(|mark| {
+        if let Shape::Blocks { blocks, .. } = &mut mark.shape {
+            blocks.iter_mut().for_each(|block| block.y *= 60.0);
+        }
+    });
+    assert!(height(&many) > height(&lanes) + 500, "180 rows: {}", height(&many));
+    many.panels.clear();
+    assert!(height(&many) + 100 < height(&Figure { panels: lanes.panels, ..many.clone() }), "a panel");
+    assert!(png(&many, Canvas::fitting(&many, Theme::Dark), 480).is_ok(), "it is drawn");
 }
 
 #[test]

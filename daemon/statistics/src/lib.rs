@@ -8,6 +8,7 @@
 //! difference.rs    two estimates: difference, error, probability
 //! family.rs        many comparisons together          answer.rs      yes, no, or can't tell; gates
 //! judgement.rs     the rows of a table, judged together
+//! shift.rs         how far two distributions are apart, everywhere at once
 //! ```
 //!
 //! docs/STATISTICS.md has the source of each method, and what they cover on simulated and real data.
@@ -25,6 +26,7 @@ mod precision;
 mod proportion;
 mod runs;
 mod series;
+mod shift;
 
 pub use answer::{Answer, Gate, RELEVANT_POINTS, Relevant, answer, gate};
 pub use batches::{Batches, cycles};
@@ -37,3 +39,4 @@ pub use precision::{Estimate, Interval, Method, Needs, Reason};
 pub use proportion::{newcombe, wilson};
 pub use runs::{mean_of_runs, welch};
 pub use series::{Dependence, Of, dependence, dependence_of_rate};
+pub use shift::{Distribution, Shift, shifts};

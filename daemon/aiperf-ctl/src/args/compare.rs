@@ -33,6 +33,9 @@ pub struct CompareArgs {
     /// The output format.
     #[arg(long, value_enum, default_value_t = CompareFormat::Table)]
     pub format: CompareFormat,
+    /// Write it to this file, not to standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
     /// How much of the table is printed: latencies, rates and failures, or every metric that the runs have in common.
     #[arg(long, value_enum, default_value_t = ConsoleArg::Summary)]
     pub console: ConsoleArg,
@@ -69,4 +72,6 @@ pub enum CompareFormat {
     Table,
     /// One JSON object.
     Json,
+    /// A page with verdicts, the table, and the distributions of up to eight runs.
+    Html,
 }

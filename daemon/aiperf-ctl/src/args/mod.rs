@@ -2,6 +2,7 @@
 //! "Kernel timing".
 
 mod alias;
+mod analyze;
 mod compare;
 mod completion;
 mod config;
@@ -39,6 +40,7 @@ mod watch;
 mod words;
 
 pub(crate) use alias::AliasArgs;
+pub(crate) use analyze::{AnalyzeArgs, AnalyzeCommand, RunDirsArgs, SwimLaneArgs, TurnMessagesArgs};
 pub(crate) use compare::{CompareArgs, CompareFormat, Unsure};
 pub(crate) use completion::{InstallCompletionArgs, ShellArg, ShellArgs};
 pub(crate) use config::{ConfigArgs, ConfigCommand, ExpandArgs, ExpandFormat, InitArgs};
@@ -120,6 +122,8 @@ pub enum Command {
     Config(ConfigArgs),
     /// Writes a stored run as a timeline for Perfetto or Chrome: connections, sessions, the server's queue, GPUs.
     Trace(TimelineArgs),
+    /// Shows what a stored run did: its sessions over time, and the messages of its turns.
+    Analyze(AnalyzeArgs),
     /// Analyzes a trace before it is replayed: lengths, shared prefixes, what a prefix cache could save.
     AnalyzeTrace(TraceArgs),
     /// Lists, shows, fetches, recovers and removes the runs that a daemon stores.

@@ -6,6 +6,7 @@
 //! guidellm.rs  GuideLLM's ────┤                                                     └──▶ gate.rs: --fail-if
 //! report       our records ───┘
 //! curves/      sweeps: a side for each variation, and one for the curve
+//! samples.rs   each request's latencies ──▶ page.rs: verdicts, the table, distributions and how far they are apart
 //! ```
 //!
 //! Another tool's metric is mapped to the tag with the same definition (docs/METRICS.md), whatever its name.
@@ -15,7 +16,9 @@ mod figures;
 mod gate;
 mod guidellm;
 mod limit;
+mod page;
 mod rows;
+mod samples;
 mod side;
 mod summary;
 mod table;
@@ -23,14 +26,15 @@ mod vllm;
 
 use crate::args::{CompareArgs, CompareFormat, ConsoleArg, Unsure};
 use crate::memory;
+use crate::output_file;
 use crate::plan::Refusal;
 use crate::report;
 use crate::terminal::{print_result, print_warning};
 use crate::{GATE, UNSURE};
 use anyhow::{Context, Result};
 use curves::{Curves, is_sweep};
-use export::console;
 use export::view::Section;
+use export::{Colour, console};
 pub(crate) use figures::{Figure, Figures};
 use gate::{Condition, Outcome};
 pub(crate) use limit::{Judgeable, ends};
@@ -49,20 +53,29 @@ pub(crate) fn run(args: &CompareArgs) -> Result<u8> {
         let named = |name: &String| *name == tag || name.split_once('.') == Some((tag, stat));
         match args.console {
             _ if !args.metrics.is_empty() => args.metrics.iter().any(named),
-            ConsoleArg::Summary if args.format == CompareFormat::Table => rows::is_on_screen(tag, stat),
+            ConsoleArg::Summary if args.format != CompareFormat::Json => rows::is_on_screen(tag, stat),
             _ => rows::is_usual(tag, stat),
         }
     };
     let assumed = Assumed { relevant: args.relevant_shift / 100.0, variation: args.run_variation / 100.0 };
     let tokenizer = args.tokenizer.as_deref();
+    if args.format == CompareFormat::Html {
+        page::check(args.runs.len())?;
+    }
     if are_sweeps(&args.runs)? {
         let curves = Curves::read(&args.runs, tokenizer, assumed, wanted)?;
-        print(args.format, || curves.sections(assumed), || curves.json(assumed));
+        let (sections, json) = (|| curves.sections(assumed), || curves.json(assumed));
+        print(args, sections, json, || Ok(page::of_sweeps(&args.runs, &sections(), &json())))?;
         return status(args, &conditions, |condition| curves.judge(condition, assumed));
     }
     let sides = args.runs.iter().map(|path| side(path, tokenizer)).collect::<Result<Vec<_>>>()?;
     let rows = rows::rows(&sides, assumed, wanted);
-    print(args.format, || table::sections(&sides, &rows, assumed), || table::json(&sides, &rows, assumed));
+    print(
+        args,
+        || table::sections(&sides, &rows, assumed),
+        || table::json(&sides, &rows, assumed),
+        || page::of_runs(&args.runs, tokenizer, &sides, &rows, assumed),
+    )?;
     status(args, &conditions, |condition| condition.judge(&sides, assumed.variation, 1))
 }
 
@@ -82,14 +95,30 @@ fn are_sweeps(paths: &[PathBuf]) -> Result<bool, Refusal> {
     }
 }
 
-fn print(format: CompareFormat, sections: impl Fn() -> Vec<Section>, json: impl Fn() -> Value) {
-    print_result(&match format {
+/// Prints the comparison in its format, or writes it to the user's file.
+fn print(
+    args: &CompareArgs,
+    sections: impl Fn() -> Vec<Section>,
+    json: impl Fn() -> Value,
+    page: impl Fn() -> Result<String>,
+) -> Result<()> {
+    let text = match args.format {
         CompareFormat::Table => {
             let (width, colour) = report::terminal(ConsoleArg::Full);
+            let colour = if args.output.is_some() { Colour::Plain } else { colour };
             console::sections(&sections(), width, colour)
         }
         CompareFormat::Json => format!("{:#}\n", json()),
-    });
+        CompareFormat::Html => page()?,
+    };
+    match &args.output {
+        Some(path) => {
+            output_file::write(path, "--output", text.as_bytes())?;
+            print_result(&format!("Saved: {}\n", path.display()));
+        }
+        None => print_result(&text),
+    }
+    Ok(())
 }
 
 /// The exit status of all conditions; what they say is printed.

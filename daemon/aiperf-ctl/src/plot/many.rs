@@ -219,7 +219,7 @@ pub(super) fn interval_of(values: &[f64], level: f64) -> Option<(f64, Interval)>
 }
 
 /// Why a verdict means that numbers must not be used, as its reason's name and in words: it is invalid, or this client was the limit.
-pub(super) fn cause(verdict: &Verdict) -> Option<(String, String)> {
+pub(crate) fn cause(verdict: &Verdict) -> Option<(String, String)> {
     let is_void = |name: &str| NOT_COMPARED.contains(&name);
     let reason =
         verdict.reasons.iter().find(|reason| reason.standing == Standing::Invalid || is_void(&reason.name));

@@ -37,6 +37,7 @@ use config::{Config, Spec};
 use files::Formats;
 use find::RunDir;
 use many::Many;
+pub(crate) use many::cause;
 use one::OneRun;
 use picture::{Figure, Theme};
 use std::path::{Path, PathBuf};

@@ -41,7 +41,7 @@ use common::clock::DurationNs;
 use course::{Course, RUN_FAILED};
 use experiment::search::{Answer, Limit, Probe, Strategy};
 use experiment::{Order, Sweep, Variation};
-use export::{HtmlReport, console};
+use export::{HtmlPaper, HtmlPart, console};
 use history::History;
 use journal::{Begun, DIGEST, Entry, Journal, digest};
 pub(crate) use journal::{NAME as JOURNAL, failures};
@@ -579,13 +579,8 @@ fn finish(experiment: &SweepRuns, session: &impl Session, course: &Course, resul
         let subtitle = directory.display().to_string();
         let pictures = aggregated.pictures(&found);
         let data = aggregated.data()?;
-        let report = HtmlReport {
-            title: &title,
-            subtitle: &subtitle,
-            sections: &sections,
-            pictures: &pictures,
-            data: &data,
-        };
+        let parts = [HtmlPart::Sections(&sections), HtmlPart::Pictures(&pictures)];
+        let report = HtmlPaper { title: &title, subtitle: &subtitle, parts: &parts, data: &data };
         let mut page = Folder::make(directory)?.create("report.html")?;
         page.write_all(report.html().as_bytes())?;
         page.finish()?;

@@ -5,22 +5,26 @@
 //! live.rs      a page that is filled while a command goes on
 //! page.rs      the frame: style, policy, head and foot
 //! sections.rs  a document's tables, numbers and notes
+//! paper.rs     a page in parts, of what is no report of one run; conversations.rs one of its parts
 //! ```
 //!
 //! The verdict comes first, then what fits on one screen, then pictures with the client's and the kernel's marks side by side, then every
 //! table. The same run gives the same bytes.
 
+mod conversations;
 mod explorer;
 mod live;
 mod page;
+mod paper;
 mod sections;
 
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
 use crate::view::{self, Section};
+pub use conversations::{Conversation, Message, Turn};
 pub use live::{LivePage, part};
 use page::{Page, page};
-use picture::Figure;
+pub use paper::{Paper, Part, RunVerdict};
 use sections::{verdict, write as write_sections};
 use sha2::{Digest, Sha256};
 use std::io::Write;
@@ -55,36 +59,6 @@ pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<()
         page(&Page { title: &title, subtitle: &load, body: &body, script, is_live: false, digest: &digest });
     out.write_all(page.as_bytes())?;
     Ok(())
-}
-
-/// A report that is of several runs.
-#[derive(Clone, Copy, Debug)]
-pub struct Report<'a> {
-    /// What it is of; foreign text.
-    pub title: &'a str,
-    /// What was measured; foreign text.
-    pub subtitle: &'a str,
-    /// What comes first.
-    pub sections: &'a [Section],
-    /// What is drawn after it.
-    pub pictures: &'a [Figure],
-    /// The data that it was made from.
-    pub data: &'a [u8],
-}
-
-impl Report<'_> {
-    /// The report as a page.
-    #[must_use]
-    pub fn html(&self) -> String {
-        let body = write_sections(self.sections) + &sections::pictures(self.pictures, "plot");
-        page(&Page {
-            title: self.title,
-            subtitle: self.subtitle,
-            body: &body,
-            digest: &hex(&Sha256::digest(self.data)),
-            ..Page::default()
-        })
-    }
 }
 
 fn hex(bytes: &[u8]) -> String {

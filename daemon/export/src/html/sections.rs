@@ -1,9 +1,10 @@
 //! A document's sections as HTML. All texts are foreign: they are escaped, and cut as on a terminal.
 
+use super::paper::RunVerdict;
 use crate::console::shown;
 use crate::view::{Cell, Failures, Figures, Head, Note, Section, Side, Table, Topic};
 use picture::{Canvas, Figure, Theme, inline};
-use record::{Standing, Verdict};
+use record::{Reason, Standing, Verdict};
 use store::visible_within;
 
 /// Sections, one below the other.
@@ -20,31 +21,57 @@ pub(super) fn write(sections: &[Section]) -> String {
 /// Whether the numbers may be used, and why not.
 pub(super) fn verdict(Verdict { standing, reasons }: &Verdict, head: &Head) -> String {
     let name = standing.name();
-    let class = match standing {
-        Standing::Valid => "valid",
-        Standing::Degraded => "degraded",
-        Standing::Invalid => "invalid",
-    };
+    let class = class_of(*standing);
     let because =
         head.timestamps_reason.as_deref().map(|reason| format!(" ({})", text(reason))).unwrap_or_default();
-    let reasons = reasons
-        .iter()
-        .map(|reason| format!("<li><b>{}</b>: {}</li>\n", text(&reason.name), text(&reason.text)));
-    let reasons = reasons.collect::<String>();
-    let reasons = if reasons.is_empty() { reasons } else { format!("<ul>\n{reasons}</ul>\n") };
+    let reasons = list(reasons);
     format!(
         "<section class=\"verdict {class}\">\n<h2>Verdict: {name}</h2>\n<p class=\"muted\">Timestamps: {}{because}</p>\n{reasons}</section>\n",
         text(&head.timestamps)
     )
 }
 
+/// Whether the numbers of one of several runs may be used, and why not.
+pub(super) fn verdict_of_run(RunVerdict { name, about, verdict }: &RunVerdict) -> String {
+    let (class, standing, reasons) = match verdict {
+        Some(Verdict { standing, reasons }) => {
+            (class_of(*standing), format!(": {}", standing.name()), list(reasons))
+        }
+        None => ("", String::new(), String::new()),
+    };
+    let about =
+        if about.is_empty() { String::new() } else { format!("<p class=\"muted\">{}</p>\n", text(about)) };
+    format!(
+        "<section class=\"verdict {class}\">\n<h2>{}{standing}</h2>\n{about}{reasons}</section>\n",
+        text(name)
+    )
+}
+
+const fn class_of(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Valid => "valid",
+        Standing::Degraded => "degraded",
+        Standing::Invalid => "invalid",
+    }
+}
+
+fn list(reasons: &[Reason]) -> String {
+    let reasons = reasons
+        .iter()
+        .map(|reason| format!("<li><b>{}</b>: {}</li>\n", text(&reason.name), text(&reason.text)));
+    let reasons = reasons.collect::<String>();
+    if reasons.is_empty() { reasons } else { format!("<ul>\n{reasons}</ul>\n") }
+}
+
 /// Pictures, each of which says in its own text what it shows.
 pub(super) fn pictures(pictures: &[Figure], ids: &str) -> String {
-    let html = |(place, picture): (usize, &Figure)| {
-        let svg = inline(picture, Canvas::new(Theme::Page), &format!("{ids}-{place}"));
-        format!("<figure>{svg}</figure>\n")
-    };
-    pictures.iter().enumerate().map(html).collect()
+    pictures.iter().enumerate().map(|(place, figure)| picture(figure, &format!("{ids}-{place}"))).collect()
+}
+
+/// A picture with an id of its own on its page.
+pub(super) fn picture(figure: &Figure, id: &str) -> String {
+    let svg = inline(figure, Canvas::fitting(figure, Theme::Page), id);
+    format!("<figure>{svg}</figure>\n")
 }
 
 fn table(table: &Table) -> String {
