@@ -1,6 +1,8 @@
 //! Tests the dashboard in a real terminal, tmux's: what it shows, that Ctrl-C drains, and that the terminal is usable after every
 //! kind of end.
 
+#![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
+
 use end_to_end::server::Server;
 use end_to_end::{needs_programs, patience, programs};
 use rustix::process::{Pid, Signal, kill_process};

@@ -242,6 +242,14 @@ fn a_run_is_shown() {
 }
 
 #[test]
+fn the_document_shows_a_screen_as_it_is() {
+    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/DASHBOARD.md");
+    let document = std::fs::read_to_string(document).unwrap();
+    let shown = text(&drawn(&seen(running()), &View::default(), &Palette::none(), NARROW));
+    assert!(document.contains(&shown), "docs/DASHBOARD.md has another screen than:\n{shown}");
+}
+
+#[test]
 fn several_runs_are_shown() {
     check_both("sweep", &sweep());
     check_both("search", &search());
