@@ -121,9 +121,14 @@ fn dry_run(args: &ProfileArgs, checked: Checked) -> Result<u8> {
 fn tidy_up() {
     let Tidied { kept, removed } = private::tidy();
     if kept > 0 {
+        let runs = if kept == 1 {
+            "1 run is kept of an earlier command that was killed"
+        } else {
+            "runs are kept of earlier commands that were killed"
+        };
+        let number = if kept == 1 { String::new() } else { format!("{kept} ") };
         print_note(&format!(
-            "{kept} runs of earlier commands that were killed are kept; `aiperf-ctl runs list` lists them, `runs recover` and \
-             `runs fetch` create their reports, `runs delete` removes them"
+            "{number}{runs}: `aiperf-ctl runs list`, `runs recover` and `runs fetch` create reports, `runs delete` removes them"
         ));
     }
     if removed > 0 {

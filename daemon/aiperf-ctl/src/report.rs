@@ -146,6 +146,12 @@ impl Reported {
             }
             return Self::of_ours(directory, change, |_| true);
         }
+        if directory.join("run.json").is_file() {
+            let shown = directory.display();
+            return Err(
+                Refusal(format!("`{shown}` holds a run of aiperfd whose requests.parquet is gone")).into()
+            );
+        }
         if !import::is_foreign(directory)? {
             return Err(Refusal(format!(
                 "`{}` contains no run: neither requests.parquet of aiperfd, nor profile_export_raw.jsonl[.gz] or \

@@ -103,14 +103,23 @@ pub(crate) fn print_warning(text: &str) {
 /// Who hears the notes and warnings that are printed.
 type Listener = Box<dyn Fn(bool, &str) + Send>;
 
-/// From now on this hears every note (`false`) and warning (`true`) that is printed.
+/// From now on this receives every note (`false`) and warning (`true`) that is printed, those before first.
 pub(crate) fn listen(listener: Option<Listener>) {
+    if let Some(listener) = &listener {
+        let earlier = std::mem::take(&mut *EARLIER.lock().unwrap_or_else(PoisonError::into_inner));
+        earlier.iter().for_each(|(is_warning, text)| listener(*is_warning, text));
+    }
     *LISTENER.lock().unwrap_or_else(PoisonError::into_inner) = listener;
 }
 
 fn hear(is_warning: bool, text: &str) {
     if let Some(listener) = &*LISTENER.lock().unwrap_or_else(PoisonError::into_inner) {
         listener(is_warning, &named(text));
+        return;
+    }
+    let mut earlier = EARLIER.lock().unwrap_or_else(PoisonError::into_inner);
+    if earlier.len() < EARLIER_MAX {
+        earlier.push((is_warning, named(text)));
     }
 }
 
@@ -185,6 +194,9 @@ pub(crate) const ALIAS: &str = "aiperf";
 static CALLED: OnceLock<&str> = OnceLock::new();
 /// The warnings so far, if each is printed once.
 static WARNED: OnceLock<Mutex<HashSet<String>>> = OnceLock::new();
+/// What was printed before there was a listener.
+static EARLIER: Mutex<Vec<(bool, String)>> = Mutex::new(Vec::new());
+const EARLIER_MAX: usize = 100;
 static LISTENER: Mutex<Option<Listener>> = Mutex::new(None);
 static HELD: Mutex<Option<Holding>> = Mutex::new(None);
 static UNWRITTEN: OnceLock<String> = OnceLock::new();

@@ -160,9 +160,11 @@ impl Run {
             let plan = lock(&self.plan);
             (planned(&plan), progress_source.phase(&plan, sum(Counter::Completed) + sum(Counter::Failed)))
         };
-        let (requests_recorded, shared) = {
+        let (requests_recorded, first_failure, shared) = {
             let view = lock(&progress_source.view);
-            (view.recorded, Arc::clone(&view.live))
+            let mut failures =
+                view.tally.phases.values().filter_map(|phase| phase.requests.first_failure.clone());
+            (view.recorded, failures.next_back(), Arc::clone(&view.live))
         };
         let (live, output_tokens) = live_stats(&shared);
         Progress {
@@ -175,6 +177,7 @@ impl Run {
             requests_sent: sum(Counter::Sent),
             requests_completed: sum(Counter::Completed),
             requests_failed: sum(Counter::Failed),
+            first_failure,
             requests_in_flight: sum(Counter::InFlight),
             requests_recorded,
             requests_late: sum(Counter::Late),

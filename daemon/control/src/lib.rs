@@ -176,6 +176,9 @@ pub struct Progress {
     pub requests_completed: u64,
     /// Requests that ended in any other way.
     pub requests_failed: u64,
+    /// What the first of them failed with, as far as they are recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_failure: Option<String>,
     /// Requests in flight.
     pub requests_in_flight: u64,
     /// Requests recorded so far: what the live percentiles are taken from.

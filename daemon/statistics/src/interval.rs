@@ -175,10 +175,8 @@ impl<const P: usize> Assessed<'_, P> {
         let (low, high) = shares(effective, freedom, share);
         if low * whole.size < 1.0 || (high * whole.size + 1.0) > whole.size {
             let least = least_effective(share);
-            return Err(Needs {
-                reason: if effective * 1.2 < requests { Reason::Dependent } else { Reason::TooFew },
-                more_requests: Some(self::whole(((least / effective - 1.0) * requests).ceil().max(1.0))),
-            });
+            let reason = if effective * 1.2 < requests { Reason::Dependent } else { Reason::TooFew };
+            return Err(Needs::more(reason, (least / effective - 1.0) * requests));
         }
         Ok(Ranks { low: low * whole.size - 1.0, high: high * whole.size, effective, freedom })
     }
@@ -286,7 +284,7 @@ fn bend(bent: f64, t: f64) -> f64 {
 }
 
 fn dependent(more: f64) -> Needs {
-    Needs { reason: Reason::Dependent, more_requests: Some(whole(more.ceil().max(1.0))) }
+    Needs::more(Reason::Dependent, more)
 }
 
 /// The result of the search for the percentiles of reports, by the share on their rarer side.
@@ -348,6 +346,10 @@ mod tests {
         let found = of_wave.assess(0.5).mean(Method::Mean, -1.0).interval.unwrap_err();
         assert!(found.reason == Reason::Dependent && found.more_requests > Some(1000), "{found}");
         assert!(found.to_string().contains("more at this correlation"), "{found}");
+        for more in [f64::INFINITY, f64::NAN, 1e18] {
+            let text = Needs::more(Reason::Dependent, more).to_string();
+            assert!(!text.contains("more"), "{more} is no forecast: {text}");
+        }
     }
 
     #[test]

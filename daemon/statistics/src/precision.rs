@@ -1,6 +1,6 @@
 //! How sure a number is: an interval, or what it would need to have one.
 
-use crate::number::short;
+use crate::number::{short, whole};
 use std::fmt;
 
 /// A number, and how sure it is.
@@ -89,6 +89,12 @@ impl Needs {
     pub const fn of(reason: Reason) -> Self {
         Self { reason, more_requests: None }
     }
+
+    /// So many more requests; none if they are too many to be a forecast.
+    pub(crate) fn more(reason: Reason, requests: f64) -> Self {
+        let more_requests = (requests < MOST_FORECAST).then(|| whole(requests.ceil().max(1.0)));
+        Self { reason, more_requests }
+    }
 }
 
 impl fmt::Display for Needs {
@@ -117,6 +123,9 @@ impl Interval {
         Self { low, high, effective: short(effective), freedom: f32::INFINITY, method: Method::Wilson }
     }
 }
+
+/// More requests than this are no forecast.
+const MOST_FORECAST: f64 = 1e9;
 
 /// The interval, unless an end is infinite.
 pub(crate) fn finite(interval: Interval) -> Result<Interval, Needs> {

@@ -144,7 +144,7 @@ fn effective(in_order: &[f64], sorted: &[f64]) -> Result<f64, Needs> {
     let needed = (DEPENDENT_FACTOR * (inflation - 1.0)).min(DEPENDENT_MOST);
     if independent < needed {
         let more = (needed / independent - 1.0) * float_of(count);
-        return Err(Needs { reason: Reason::Dependent, more_requests: Some(whole(more.ceil().max(1.0))) });
+        return Err(Needs::more(Reason::Dependent, more));
     }
     Ok(least.max(1.0))
 }

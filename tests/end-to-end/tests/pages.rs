@@ -2,10 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
 use end_to_end::browser::open;
+use end_to_end::cgroup::Own;
 use end_to_end::client::{Ended, Run, Running};
+use end_to_end::needs_probes;
 use end_to_end::patience::until;
 use end_to_end::server::Server;
-use end_to_end::watched::lacks;
+use end_to_end::watched::{lacks, watching};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -165,8 +167,29 @@ fn a_page_that_others_can_reach_needs_its_token() {
 }
 
 #[test]
+fn an_observation_has_a_page_too() {
+    needs_probes!();
+    let group = Own::make();
+    let _server = Server::start_in(&group, "--tokens 2");
+    let flags = ["--cgroup", group.name(), "--side", "server", "--duration", "1", "--web", "127.0.0.1:0"];
+    let running = watching("observe", &flags).start();
+    let (address, _) = printed(&running);
+    let (head, mut body) = ask(address, "GET /now.json", &format!("host: {address}\r\n"));
+    assert!(head.contains(" 200 "), "{head}");
+    let mut text = String::new();
+    body.read_to_string(&mut text).unwrap();
+    let now = serde_json::from_str::<Value>(&text).unwrap();
+    assert_eq!(now["messages_before"], 0, "{now}");
+    let ended = running.end();
+    assert_eq!(ended.status, Some(0), "{}", ended.err);
+}
+
+#[test]
 fn an_address_that_cannot_be_listened_on_is_refused() {
     let ended = Run::profile("http://127.0.0.1:9", "--request-count 1 --web 192.0.2.1:80").end();
     assert_eq!(ended.status, Some(2), "{}", ended.err);
     assert!(ended.err.contains("--web: failed to listen on `192.0.2.1:80`"), "{}", ended.err);
+    let ended = Run::profile("http://127.0.0.1:9", "--request-count 1 --web here").end();
+    assert_eq!(ended.status, Some(2), "{}", ended.err);
+    assert!(ended.err.contains("such as 127.0.0.1:8050"), "{}", ended.err);
 }

@@ -9,7 +9,7 @@
 
 use super::sessions::Session;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 /// The lanes of a run.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -87,37 +87,58 @@ impl Tree {
         let spans = members.iter().map(|member| sessions[*member].span());
         let span = spans.fold((u64::MAX, 0), |all, span| (all.0.min(span.0), all.1.max(span.1)));
         let mut rows = Vec::new();
-        // When each row below those of the root is free again.
-        let mut free = Vec::<u64>::new();
+        // The rows below those of the root.
+        let mut below = Below::default();
         let mut top = 0;
         for member in &members {
             let session = &sessions[*member];
             let (own, height) = packed(session.requests.iter().map(|bar| (bar.from, bar.to)));
             let row = if session.is_started {
-                let row = first_free(&free, height, session.span().0);
-                free.resize(free.len().max(row + height), 0);
-                free[row..row + height].fill(session.span().1);
-                top + row
+                top + below.place(height, session.span())
             } else {
                 top += height;
                 top - height
             };
             rows.push(own.into_iter().map(|own| row + own).collect());
         }
-        Self { members, rows, height: top + free.len(), span }
+        Self { members, rows, height: top + below.count, span }
     }
 }
 
-/// The first of so many rows that are free from a moment on.
-fn first_free(free: &[u64], height: usize, from: u64) -> usize {
-    let mut run = 0;
-    for (row, until) in free.iter().enumerate() {
-        run = if *until <= from { run + 1 } else { 0 };
-        if run == height {
-            return row + 1 - height;
+/// The rows of the sessions that others started.
+#[derive(Default)]
+struct Below {
+    /// Rows that are in use, by when they are free again.
+    busy: BinaryHeap<Reverse<(u64, usize)>>,
+    /// Rows that are free.
+    free: BTreeSet<usize>,
+    count: usize,
+}
+
+impl Below {
+    /// The first of so many rows, one below the other, that are free for a while; sessions come by when they begin.
+    fn place(&mut self, height: usize, (from, to): (u64, u64)) -> usize {
+        while let Some(Reverse((until, row))) = self.busy.peek().copied()
+            && until <= from
+        {
+            self.busy.pop();
+            self.free.insert(row);
         }
+        let (mut run, mut after) = (0, None);
+        let found = self.free.iter().copied().find(|row| {
+            run = if after == Some(*row) { run + 1 } else { 1 };
+            after = Some(row + 1);
+            run == height
+        });
+        let last = if after == Some(self.count) { run } else { 0 };
+        let first = found.map_or(self.count - last, |row| row + 1 - height);
+        for row in first..first + height {
+            self.free.remove(&row);
+            self.busy.push(Reverse((to, row)));
+        }
+        self.count = self.count.max(first + height);
+        first
     }
-    free.len() - run
 }
 
 /// The place of each span, in the order of their beginnings, such that those of one place do not overlap: the lowest that is free.
@@ -136,7 +157,7 @@ fn packed(spans: impl Iterator<Item = (u64, u64)>) -> (Vec<usize>, usize) {
         let place = free.pop().map_or(count, |Reverse(place)| place);
         count = count.max(place + 1);
         // What takes no time has its place for the shortest of times.
-        busy.push(Reverse((to.max(from + 1), place)));
+        busy.push(Reverse((to.max(from.saturating_add(1)), place)));
         places.push(place);
     }
     (places, count)
@@ -193,6 +214,8 @@ mod tests {
     fn many_requests_of_no_length_are_packed_at_once() {
         let sessions = (0..10_000).map(|at| session(at, false, &[(at, at)])).collect::<Vec<_>>();
         assert_eq!(Lanes::of(&sessions).lanes, 1, "one after the other");
+        let started = (0..20_000).map(|_| session(7, true, &[(7, u64::MAX)])).collect::<Vec<_>>();
+        assert_eq!(Lanes::of(&started).rows, 20_000, "below their root, all at the same time");
         let together = (0..10_000).map(|at| session(at, false, &[(7, 9)])).collect::<Vec<_>>();
         assert_eq!(Lanes::of(&together).lanes, 10_000, "all at the same time");
     }

@@ -274,11 +274,18 @@ struct Trees<'a> {
     numbers: BTreeMap<&'a str, u64>,
     roots: HashMap<&'a str, &'a str>,
     parents: HashMap<&'a str, &'a str>,
+    /// The top of each session's parents, as far as it was looked for; none of those that lead into a circle.
+    tops: HashMap<&'a str, Option<&'a str>>,
 }
 
 impl<'a> Trees<'a> {
     fn of(all: &'a [Identity]) -> Self {
-        let mut trees = Self { numbers: BTreeMap::new(), roots: HashMap::new(), parents: HashMap::new() };
+        let mut trees = Self {
+            numbers: BTreeMap::new(),
+            roots: HashMap::new(),
+            parents: HashMap::new(),
+            tops: HashMap::new(),
+        };
         for of in all {
             let Some(session) = of.session.as_deref() else { continue };
             trees.parents.extend(of.parent.as_deref().map(|parent| (session, parent)));
@@ -299,15 +306,22 @@ impl<'a> Trees<'a> {
         if let Some(root) = self.roots.get(name).copied() {
             return self.number(root);
         }
-        let mut seen = HashSet::from([name]);
-        let mut top = name;
-        while let Some(parent) = self.parents.get(top).copied() {
-            if !seen.insert(parent) {
-                return self.number(name);
+        let mut seen = HashSet::new();
+        let mut at = name;
+        let top = loop {
+            if let Some(known) = self.tops.get(at) {
+                break *known;
             }
-            top = parent;
-        }
-        self.number(top)
+            if !seen.insert(at) {
+                break None;
+            }
+            match self.parents.get(at) {
+                Some(parent) => at = parent,
+                None => break Some(at),
+            }
+        };
+        self.tops.extend(seen.into_iter().map(|one| (one, top)));
+        self.number(top.unwrap_or(name))
     }
 }
 

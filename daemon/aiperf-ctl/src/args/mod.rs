@@ -264,6 +264,7 @@ Exit status:
   2    the command line or an input file is invalid
   3    the verdict is at the level of --fail-on, or worse
   4    a condition of --fail-if holds (compare)
+  5    the data can't tell whether one does (compare, --fail-if-unsure)
   130  stopped by Ctrl-C (SIGINT), 143 by SIGTERM, 129 by SIGHUP; results up to that point are still reported";
 
 const PROFILE_EXAMPLES: &str = "\

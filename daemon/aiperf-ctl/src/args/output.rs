@@ -32,7 +32,7 @@ pub struct OutputArgs {
     pub ui: Option<Ui>,
     /// Show progress on a web page too, at an address of this host [default without an address: 127.0.0.1:8050, or another port if
     /// that is used]. Elsewhere than on a loopback address the printed URL has a token.
-    #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1)]
+    #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, value_parser = page_address)]
     pub web: Option<Option<SocketAddr>>,
     /// Console report: summary (one screen) or full (every table). The report file has every table.
     #[arg(long, value_enum, default_value_t = ConsoleArg::Summary)]
@@ -64,6 +64,15 @@ pub enum ExportLevelArg {
     Records,
     /// Also every response.
     Raw,
+}
+
+/// The value of --web: an address with a port, or a port of this host.
+pub(super) fn page_address(text: &str) -> Result<SocketAddr, String> {
+    let of_port = || text.parse::<u16>().ok().map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+    let address = text.parse().ok().or_else(of_port);
+    address.ok_or_else(|| {
+        "give an address of this host with a port, such as 127.0.0.1:8050, or a port".to_owned()
+    })
 }
 
 /// Values of --ui.

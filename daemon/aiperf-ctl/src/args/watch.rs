@@ -1,6 +1,6 @@
 //! Flags of `audit` and `observe`.
 
-use super::output::Ui;
+use super::output::{Ui, page_address};
 use super::{ConsoleArg, FailOnArg, SOCKET};
 use clap::ValueEnum;
 use std::ffi::OsString;
@@ -83,7 +83,7 @@ pub struct ObserveArgs {
     pub ui: Ui,
     /// Show progress on a web page too, at an address of this host [default without an address: 127.0.0.1:8050, or another port if
     /// that is used]. Elsewhere than on a loopback address the printed URL has a token.
-    #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1)]
+    #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, value_parser = page_address)]
     pub web: Option<Option<SocketAddr>>,
     /// Directory for the results.
     #[arg(long, visible_alias = "output-artifact-dir", default_value = "artifacts/observe")]

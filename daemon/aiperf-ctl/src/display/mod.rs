@@ -93,7 +93,7 @@ impl Display {
 
     fn shown(&self) -> Shown<'_> {
         let bar = (self.ui == Ui::Simple).then(Bar::new);
-        Shown { now: &self.now, bar, is_noticed: false }
+        Shown { now: &self.now, bar, is_noticed: false, has_failed: false }
     }
 
     /// Shows how the run has ended.
@@ -105,6 +105,7 @@ impl Display {
 impl Drop for Display {
     fn drop(&mut self) {
         terminal::listen(None);
+        self.now.lock().finish();
         // The terminal is restored, and what was held back is printed.
         drop(self.dashboard.take());
     }
@@ -128,6 +129,8 @@ pub(crate) struct Shown<'a> {
     now: &'a Shared,
     bar: Option<Bar>,
     is_noticed: bool,
+    /// Whether it was shown what the first request failed with.
+    has_failed: bool,
 }
 
 impl Shown<'_> {
@@ -136,6 +139,10 @@ impl Shown<'_> {
         if let Some(notice) = progress.notice.as_ref().filter(|_| !self.is_noticed) {
             self.is_noticed = true;
             print_warning(notice);
+        }
+        if let Some(failure) = progress.first_failure.as_ref().filter(|_| !self.has_failed) {
+            self.has_failed = true;
+            print_warning(&format!("a request failed: {failure}"));
         }
         self.now.lock().take(progress);
         if let Some(bar) = &mut self.bar {

@@ -126,6 +126,14 @@ impl Now {
         self.clear();
     }
 
+    /// The command ends: nothing of it is left.
+    pub(crate) fn finish(&mut self) {
+        self.changes += 1;
+        if let Some(place) = &mut self.place {
+            place.seconds_left = None;
+        }
+    }
+
     fn clear(&mut self) {
         self.changes += 1;
         self.progress = None;

@@ -26,13 +26,16 @@ pub(crate) type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
 /// What answers requests.
 pub(crate) trait Site: Send + Sync + 'static {
+    /// How long a connection lives at most, if there is a limit: longer than the interval between Prometheus' scrapes.
+    const LIFE_MAX: Option<Duration> = Some(Duration::from_secs(120));
+
     /// The response to a request, which has been read up to its body.
     fn respond(&self, request: &Request<Incoming>) -> Answer;
 }
 
 /// Serves until aborted. When there are too many connections, the oldest is closed, so that idle or slow clients never block
 /// others.
-pub(crate) async fn serve(listener: TcpListener, site: Arc<impl Site>) {
+pub(crate) async fn serve<S: Site>(listener: TcpListener, site: Arc<S>) {
     let mut open = VecDeque::<JoinHandle<()>>::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
@@ -46,10 +49,13 @@ pub(crate) async fn serve(listener: TcpListener, site: Arc<impl Site>) {
         {
             oldest.abort();
         }
-        let attended = tokio::time::timeout(LIFE_MAX, attend(stream, Arc::clone(&site)));
+        let attended = attend(stream, Arc::clone(&site));
         open.push_back(tokio::spawn(async {
-            // A connection past its maximum lifetime is closed.
-            attended.await.ok();
+            match S::LIFE_MAX {
+                // A connection past its maximum lifetime is closed.
+                Some(most) => drop(tokio::time::timeout(most, attended).await),
+                None => attended.await,
+            }
         }));
     }
 }
@@ -111,8 +117,6 @@ pub(crate) fn plain(status: StatusCode, text: &str) -> Answer {
 
 /// Maximum number of connections.
 pub(crate) const CONNECTIONS_MAX: usize = 64;
-/// Maximum lifetime of a connection: longer than the interval between Prometheus' scrapes.
-const LIFE_MAX: Duration = Duration::from_secs(120);
 /// Maximum size of a request's head.
 const HEAD_BYTES_MAX: usize = 16 << 10;
 const HEADERS_MAX: usize = 64;

@@ -20,11 +20,13 @@ mod sections;
 
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
-use crate::view::{self, Section};
+use crate::summary::date;
+use crate::view::{self, Cell, Section, Side, Table};
 pub use conversations::{Conversation, Message, Turn};
 pub use live::{LivePage, part};
 use page::{Page, page};
 pub use paper::{Paper, Part, RunVerdict};
+use record::{Host, Run};
 use sections::{verdict, write as write_sections};
 use sha2::{Digest, Sha256};
 use std::io::Write;
@@ -49,6 +51,7 @@ pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<()
     body.push_str("<details><summary>Every table</summary>\n");
     body.push_str(&write_sections(&full.sections));
     body.push_str("</details>\n");
+    body.push_str(&write_sections(&[Section::Table(evidence(artifacts.run))]));
     // As run.json is written.
     let digest = hex(&Sha256::digest(serde_json::to_vec_pretty(artifacts.run)?));
     let seconds = format!("{} requests in {:.1} s", head.requests, head.seconds);
@@ -59,6 +62,26 @@ pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<()
         page(&Page { title: &title, subtitle: &load, body: &body, script, is_live: false, digest: &digest });
     out.write_all(page.as_bytes())?;
     Ok(())
+}
+
+/// When, where and by which command it was measured, as far as that is known.
+fn evidence(run: &Run) -> Table {
+    let Host { kernel, hostname, cpu_model, cores, .. } = &run.host;
+    let began = if run.clock_begin.real_ns.0 > 0 { date(run.clock_begin.real_ns, 0) } else { String::new() };
+    let processor = if cpu_model.is_empty() { String::new() } else { format!("{cores} cores, {cpu_model}") };
+    let known = [
+        ("Began (UTC)", began),
+        ("Host", hostname.clone()),
+        ("Kernel", kernel.clone()),
+        ("Processor", processor),
+        ("Command", run.plan.command_line.clone()),
+        ("Run", run.run_id.clone()),
+    ];
+    let mut table = Table::new("How it was measured", &[("What", Side::Left), ("", Side::Left)]);
+    for (label, text) in known.into_iter().filter(|(_, text)| !text.is_empty()) {
+        table.row([Cell::text(label), Cell::text(text)]);
+    }
+    table
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -214,8 +214,10 @@ impl Requests {
             y2: Some(Axis { scale: ScaleKind::Linear, ..Axis::new("In flight", "requests") }),
             marks: vec![
                 Mark::new(name, Subject::Server, Shape::Step { points: rate }),
+                // It may lie on the other line, which then shows between its dashes.
                 Mark::new("in flight", Subject::Series(0), Shape::Step { points: points(&busy) })
-                    .on_the_right(),
+                    .on_the_right()
+                    .dashed(),
             ],
             notes: std::iter::once(match has_tokens {
                 true => format!("Tokens count when their request ends; each step is {length:.3} s."),

@@ -77,7 +77,8 @@ fn piece(svg: &mut String, cell: &Cell, text: &str, (x, y): (u16, u16), columns:
     };
     let weight = if cell.modifier.contains(Modifier::BOLD) { " font-weight=\"bold\"" } else { "" };
     let opacity = if cell.modifier.contains(Modifier::DIM) { " opacity=\"0.65\"" } else { "" };
-    let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    // Browsers join spaces, and a stretched text would lose its columns.
+    let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace(' ', "\u{a0}");
     // Writing to a string does not fail.
     writeln!(
         svg,

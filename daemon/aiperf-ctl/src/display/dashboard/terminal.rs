@@ -92,6 +92,15 @@ impl Terminal {
 
     /// Gives the screen back, as it was.
     pub(super) fn release(&self) {
+        self.give_back(false);
+    }
+
+    /// The same before something is printed on it, which waits for a terminal that does not read anyway.
+    pub(super) fn close(&self) {
+        self.give_back(true);
+    }
+
+    fn give_back(&self, waits: bool) {
         // One that takes it just now may wait for a terminal that does not read; then the guard restores it.
         let mut state = (0..LOOKS).find_map(|_| {
             let state = self.state.try_lock().ok();
@@ -101,9 +110,12 @@ impl Terminal {
             state
         });
         let Some(state) = state.as_mut().filter(|state| state.is_taken) else { return };
-        restore(&self.file, &self.saved);
+        let is_restored = restore(&self.file, &self.saved) || (waits && leave(&self.file));
         state.is_taken = false;
-        state.guard.notify(false);
+        // Otherwise the guard restores it when this process is gone.
+        if is_restored {
+            state.guard.notify(false);
+        }
     }
 
     /// The screen is another program's.
@@ -158,7 +170,7 @@ impl Terminal {
 }
 
 /// Restores a terminal's settings, if they are still the display's, and its screen.
-pub(super) fn restore(file: impl AsFd + Copy, saved: &Termios) {
+pub(super) fn restore(file: impl AsFd + Copy, saved: &Termios) -> bool {
     let ours = quiet(saved);
     // A shell may have made its own already.
     let is_ours = tcgetattr(file).is_ok_and(|current| {
@@ -169,9 +181,20 @@ pub(super) fn restore(file: impl AsFd + Copy, saved: &Termios) {
     }
     let mut fds = [PollFd::from_borrowed_fd(file.as_fd(), PollFlags::OUT)];
     // One that does not read would hold up the end of the command.
-    if matches!(poll(&mut fds, Some(&WRITE_PATIENCE)), Ok(1)) {
-        rustix::io::write(file, LEAVE).ok();
+    matches!(poll(&mut fds, Some(&WRITE_PATIENCE)), Ok(1)) && leave(file)
+}
+
+/// Leaves the alternate screen, as soon as the terminal reads.
+fn leave(file: impl AsFd) -> bool {
+    let mut left = LEAVE;
+    while !left.is_empty() {
+        match rustix::io::write(&file, left) {
+            Ok(written) => left = &left[written..],
+            Err(Errno::INTR) => {}
+            Err(_gone) => return false,
+        }
     }
+    true
 }
 
 /// A terminal's settings while the dashboard has it: keys are read as they are typed, and are not echoed. Those for signals stay.

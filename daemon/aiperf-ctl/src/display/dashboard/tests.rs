@@ -49,6 +49,7 @@ fn at(second: u32) -> Progress {
         busy: Some(busy),
     };
     Progress {
+        first_failure: None,
         state: State::Running,
         elapsed_seconds: seconds,
         requests_planned: None,
@@ -323,7 +324,7 @@ fn a_picture_of_the_screen_is_in_the_artifact_directory() {
     now.directory = directory.path().display().to_string();
     let path = super::picture::write(&seen(now), &View::default(), size).unwrap();
     assert!(Path::new(&path).starts_with(directory.path()), "{path}");
-    let svg = std::fs::read_to_string(path).unwrap();
+    let svg = std::fs::read_to_string(path).unwrap().replace('\u{a0}', " ");
     assert!(svg.contains("Kernel TTFT") && svg.contains("#0072b2"), "{svg}");
 }
 

@@ -42,8 +42,7 @@ impl Web {
     /// # Errors
     /// When the address cannot be listened on.
     pub(super) fn open(address: Option<SocketAddr>, now: &Shared) -> Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let listener = runtime.block_on(listen(address))?;
+        let listener = listen(address)?;
         let own = listener.local_addr()?;
         let token = (!own.ip().is_loopback()).then(token).transpose()?;
         let query = token.as_ref().map(|token| format!("?token={token}")).unwrap_or_default();
@@ -63,8 +62,11 @@ impl Web {
             events: Events::new(is_over.clone(), filled(now)),
             now: now.clone(),
         });
+        // On a thread of its own: the command may be within another one.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let serving = move || {
             runtime.block_on(async {
+                let Ok(listener) = TcpListener::from_std(listener) else { return };
                 let mut over = is_over;
                 let events = Arc::clone(&site.events);
                 let serving = tokio::spawn(serve(listener, site));
@@ -92,19 +94,26 @@ impl Drop for Web {
 }
 
 /// A socket at the address, or at the usual one; if that is used by another command, at any port.
-async fn listen(address: Option<SocketAddr>) -> Result<TcpListener> {
+fn listen(address: Option<SocketAddr>) -> Result<std::net::TcpListener> {
+    let listener = bound(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+fn bound(address: Option<SocketAddr>) -> Result<std::net::TcpListener> {
     if let Some(address) = address {
-        let listener = TcpListener::bind(address).await;
-        return listener
-            .map_err(|error| Refusal(format!("--web: failed to listen on `{address}`: {error}")).into());
+        let listener = std::net::TcpListener::bind(address);
+        let why = |error| {
+            format!(
+                "--web: failed to listen on `{address}`: {error}; without an address a free port is taken"
+            )
+        };
+        return listener.map_err(|error| Refusal(why(error)).into());
     }
     let host = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    match TcpListener::bind((host, USUAL_PORT)).await {
-        Ok(listener) => Ok(listener),
-        Err(_used) => {
-            TcpListener::bind((host, 0)).await.context("--web: failed to listen on a loopback address")
-        }
-    }
+    let usual = std::net::TcpListener::bind((host, USUAL_PORT));
+    let listener = usual.or_else(|_used| std::net::TcpListener::bind((host, 0)));
+    listener.context("--web: failed to listen on a loopback address")
 }
 
 /// An address that others can open: one that is every address of this host goes by the host's name.
@@ -153,6 +162,9 @@ impl PageText {
 }
 
 impl Site for Pages {
+    // A page must see the end of the run.
+    const LIFE_MAX: Option<Duration> = None;
+
     fn respond(&self, request: &Request<Incoming>) -> Answer {
         // A page elsewhere has no token, whatever its name resolves to.
         if self.token.is_none() && !is_for_us(request, self.own) {

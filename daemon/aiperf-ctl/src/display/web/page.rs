@@ -78,7 +78,7 @@ fn numbers(now: &Now, progress: &Progress) -> Figures {
         count("Failed", progress.requests_failed),
         count("In flight", progress.requests_in_flight),
         count("Sent late (> 1 ms)", progress.requests_late),
-        ("Requests/s".to_owned(), Cell::number(rate(|at| at.completed + at.failed))),
+        ("Requests ended/s".to_owned(), Cell::number(rate(|at| at.completed + at.failed))),
         ("Output tokens/s".to_owned(), Cell::number(rate(|at| at.output_tokens))),
     ];
     Figures { title: None, figures }
@@ -114,6 +114,8 @@ fn plots(points: &[At]) -> Vec<Figure> {
         false => ("Requests ended", "requests/s", rate(|at| at.completed + at.failed)),
     };
     let in_flight = line("in flight", Subject::Series(0), &|at| Some(metric::float(at.in_flight)));
+    // It may lie on the other line, which then shows between its dashes.
+    let in_flight = in_flight.map(Mark::dashed);
     let rates = (!rates.is_empty()).then(|| Mark::new(name, Subject::Server, Shape::Line { points: rates }));
     let figure = |title: &str, y: Axis, y2: Option<Axis>, marks: Vec<Mark>| {
         let figure = Figure { title: title.to_owned(), x: time(), y, y2, marks, ..Figure::default() };
@@ -188,7 +190,7 @@ fn host(progress: &Progress) -> Vec<Table> {
 
 /// The runs that have ended, the newest first.
 fn runs(now: &Now) -> Option<Table> {
-    let columns = [("Run", Side::Left), ("Verdict", Side::Left), ("Requests", Side::Left)];
+    let columns = [("Run", Side::Left), ("Verdict", Side::Left), ("What it measured", Side::Left)];
     let mut table = Table::new("Runs that have ended", &columns);
     for ended in now.ended.iter().rev() {
         table.row([
@@ -205,9 +207,9 @@ fn messages(now: &Now) -> Vec<Section> {
     if now.messages.is_empty() {
         return Vec::new();
     }
-    let mut table = Table::new("Messages", &[("", Side::Left), ("", Side::Left)]);
+    let mut table = Table::new("Messages", &[("Kind", Side::Left), ("Message", Side::Left)]);
     for message in now.messages.iter().rev() {
-        let kind = if message.is_warning { "warning" } else { "" };
+        let kind = if message.is_warning { "warning" } else { "note" };
         table.row([Cell::text(kind), Cell::text(message.text.clone())]);
     }
     let before = now.messages_before;

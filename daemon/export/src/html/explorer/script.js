@@ -81,7 +81,11 @@
     draw.fillStyle = colors.muted;
     draw.strokeStyle = colors.grid;
     draw.textAlign = "center";
-    for (let at = Math.ceil(begin / step) * step; at <= end; at += step) {
+    // Of great numbers one more may be the same.
+    const first = Math.ceil(begin / step);
+    for (let tick = 0; tick < 200; tick += 1) {
+      const at = (first + tick) * step;
+      if (at > end) break;
       const x = Math.round(place(at)) + 0.5;
       draw.beginPath();
       draw.moveTo(x, AXIS - 4);
@@ -99,7 +103,9 @@
       const x = Math.max(place(from), 0);
       draw.fillStyle = request.error === undefined ? colors.stages[stage] : colors.refused;
       draw.globalAlpha = stage === 3 ? 0.55 : 1;
-      draw.fillRect(x, top, Math.max(Math.min(place(to), canvas.clientWidth) - x, 0.75), bar);
+      // One that failed at once is still to be seen.
+      const least = request.error === undefined ? 0.75 : 3;
+      draw.fillRect(x, top, Math.max(Math.min(place(to), canvas.clientWidth) - x, least), bar);
       draw.globalAlpha = 1;
     }
     if (tall >= 6) {
@@ -127,6 +133,10 @@
     const values = one.points.map(([, value]) => value);
     const most = Math.max(...values, 0), least = Math.min(...values, 0);
     const y = (value) => top + STRIP - 6 - (value - least) / (most - least || 1) * (STRIP - 24);
+    draw.save();
+    draw.beginPath();
+    draw.rect(LEFT, top, width(), STRIP);
+    draw.clip();
     draw.strokeStyle = one.is_gpu ? colors.gpu : colors.server;
     draw.lineWidth = 1.5;
     draw.beginPath();
@@ -140,11 +150,13 @@
       before = value;
     }
     draw.stroke();
-    draw.lineWidth = 1;
+    draw.restore();
     draw.textAlign = "left";
     draw.fillStyle = colors.text;
     const number = (value) => Number(value.toPrecision(3)).toLocaleString("en");
-    draw.fillText(`${one.name}: ${number(least)} to ${number(most)} ${one.unit}`, LEFT, top + 10);
+    const apart = one.points.length > 1 ? (one.points[one.points.length - 1][0] - one.points[0][0]) / (one.points.length - 1) / 1e3 : 0;
+    const sampled = apart > 0 ? `, sampled every ${number(apart)} ms` : "";
+    draw.fillText(`${one.name}: ${number(least)} to ${number(most)} ${one.unit}${sampled}`, LEFT, top + 10);
   };
 
   const paint = () => {
@@ -233,6 +245,12 @@
     const around = Math.max(ended - due, 20) * 0.1;
     look(due - around, ended + around);
   };
+  const failed = () => {
+    const next = requests.findIndex((one, index) => index > chosen && one.error !== undefined);
+    const first = requests.findIndex((one) => one.error !== undefined);
+    if (first >= 0) choose(next >= 0 ? next : first);
+  };
+  if (requests.every((one) => one.error === undefined)) document.querySelector("[data-do=failed]").hidden = true;
   const slowest = () => choose(requests.reduce((best, one, index) => (one.ended - one.due > requests[best].ended - requests[best].due ? index : best), 0));
   const ACTIONS = {
     whole: () => look(0, last),
@@ -243,6 +261,7 @@
     previous: () => choose(chosen - 1),
     next: () => choose(chosen + 1),
     slowest,
+    failed,
     focus,
   };
   const KEYS = { "+": "in", "=": "in", "-": "out", ArrowLeft: "left", ArrowRight: "right", ArrowUp: "previous", ArrowDown: "next", Enter: "focus", Home: "whole", Escape: "whole" };
