@@ -121,14 +121,12 @@ fn dry_run(args: &ProfileArgs, checked: Checked) -> Result<u8> {
 fn tidy_up() {
     let Tidied { kept, removed } = private::tidy();
     if kept > 0 {
-        let runs = if kept == 1 {
-            "1 run is kept of an earlier command that was killed"
-        } else {
-            "runs are kept of earlier commands that were killed"
+        let runs = match kept {
+            1 => "1 run is kept of an earlier command that was killed".to_owned(),
+            _ => format!("{kept} runs are kept of earlier commands that were killed"),
         };
-        let number = if kept == 1 { String::new() } else { format!("{kept} ") };
         print_note(&format!(
-            "{number}{runs}: `aiperf-ctl runs list`, `runs recover` and `runs fetch` create reports, `runs delete` removes them"
+            "{runs}: `aiperf-ctl runs list`, `runs recover` and `runs fetch` create reports, `runs delete` removes them"
         ));
     }
     if removed > 0 {

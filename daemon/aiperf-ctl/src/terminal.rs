@@ -127,8 +127,8 @@ fn hear(is_warning: bool, text: &str) {
 #[derive(Debug)]
 pub(crate) struct Held(());
 
-/// Restores the terminal.
-type Restore = Box<dyn FnOnce() + Send>;
+/// Restores the terminal; waits for one that does not read, if something is printed on it anyway.
+type Restore = Box<dyn FnOnce(bool) + Send>;
 
 /// Holds back what is printed, because a display has the whole terminal; `restore` is called before it is printed.
 pub(crate) fn hold(restore: Restore) -> Held {
@@ -146,7 +146,7 @@ pub(crate) fn is_held() -> bool {
 pub(crate) fn give_back() {
     let held = HELD.lock().unwrap_or_else(PoisonError::into_inner).take();
     let Some(Holding { restore, texts }) = held else { return };
-    restore();
+    restore(!texts.is_empty());
     for (output, text) in texts {
         match output {
             Output::Result => print_result(&text),

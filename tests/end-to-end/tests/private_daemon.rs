@@ -121,13 +121,13 @@ fn without_its_client_it_exits_and_its_run_can_be_recovered() {
     let other = next(state.path());
     other.ended_with(0);
     assert!(
-        other.err.contains("1 runs of earlier commands that were killed are kept"),
+        other.err.contains("1 run is kept of an earlier command that was killed"),
         "the next command reports it: {}",
         other.err
     );
     runs(state.path(), &format!("delete {id}")).ended_with(0);
     assert_eq!(kept_in(state.path()), Vec::<String>::new(), "removed with its folder");
-    assert!(!next(state.path()).err.contains("earlier commands that were killed"), "and no longer reported");
+    assert!(!next(state.path()).err.contains("that was killed"), "and no longer reported");
 }
 
 #[test]

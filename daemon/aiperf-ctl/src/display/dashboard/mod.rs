@@ -85,7 +85,7 @@ impl Dashboard {
             .context("failed to handle SIGTSTP")?;
         restore_on_panic();
         let ours = Arc::clone(&terminal);
-        let held = hold(Box::new(move || ours.close()));
+        let held = hold(Box::new(move |waits| ours.give_back(waits)));
         let (ends, ended) = mpsc::channel();
         let closing = Arc::clone(&closed);
         let thread = Thread { now, terminal: Arc::clone(&terminal), stop, closing, _ends: ends };

@@ -95,12 +95,8 @@ impl Terminal {
         self.give_back(false);
     }
 
-    /// The same before something is printed on it, which waits for a terminal that does not read anyway.
-    pub(super) fn close(&self) {
-        self.give_back(true);
-    }
-
-    fn give_back(&self, waits: bool) {
+    /// The same; before something is printed on it, it may wait for a terminal that does not read.
+    pub(super) fn give_back(&self, waits: bool) {
         // One that takes it just now may wait for a terminal that does not read; then the guard restores it.
         let mut state = (0..LOOKS).find_map(|_| {
             let state = self.state.try_lock().ok();
