@@ -117,8 +117,7 @@ fn verdict(
         let text = explained(reason, width);
         // One line lists the names of the reasons that do not fit.
         let is_last = place + 1 == reasons.len();
-        // The worst one is the verdict's, so it is never left out.
-        if place > 0 && lines.len() + text.len() + usize::from(!is_last) > room {
+        if lines.len() + text.len() + usize::from(!is_last) > room {
             let names = reasons[place..].iter().map(|reason| reason.name.as_str()).collect::<Vec<_>>();
             lines.push(cut(&format!("  - and {}", visible_within(&names.join(", "), TEXT_MAX)), width));
             break;
