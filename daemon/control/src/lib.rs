@@ -176,7 +176,7 @@ pub struct Progress {
     pub requests_completed: u64,
     /// Requests that ended in any other way.
     pub requests_failed: u64,
-    /// What the first of them failed with, as far as they are recorded.
+    /// What one of them failed with: the first of a phase, as far as they are recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_failure: Option<String>,
     /// Requests in flight.

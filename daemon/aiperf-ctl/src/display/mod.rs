@@ -1,7 +1,7 @@
 //! What a command shows while its runs go on.
 //!
 //! ```text
-//! profile, observe ── Display ──▶ now.rs  what is going on, as data, bounded
+//! profile, observe ── Display ──▶ now.rs  what is going on, as data, bounded; course.rs how it has been
 //!                                   ├─▶ bar.rs      --ui simple: a bar on a terminal, lines elsewhere
 //!                                   ├─▶ dashboard/  --ui dashboard: the whole terminal
 //!                                   └─▶ web/        --web: a page, from a thread of its own
@@ -10,6 +10,7 @@
 //! A display costs the run nothing: it reads what the daemon sends twice a second, and one that stalls holds up nobody.
 
 mod bar;
+mod course;
 mod dashboard;
 mod now;
 mod web;
@@ -29,7 +30,6 @@ use now::{Message, Now};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
 use web::Web;
 
 /// The displays of a command.

@@ -18,6 +18,8 @@ pub(crate) struct Now {
     pub(crate) place: Option<Place>,
     /// The runs of several that have ended, the newest last; at most [`ENDED_MAX`].
     pub(crate) ended: VecDeque<Ended>,
+    /// Runs that ended before them.
+    pub(crate) ended_before: u64,
     /// How the current run, or the last one, is doing.
     pub(crate) progress: Option<Progress>,
     /// How it has been since its first request was due, the newest last; at most [`POINTS_MAX`].
@@ -126,7 +128,7 @@ impl Now {
         self.clear();
     }
 
-    /// The command ends: nothing of it is left.
+    /// The command ends: there is no more to wait for.
     pub(crate) fn finish(&mut self) {
         self.changes += 1;
         if let Some(place) = &mut self.place {
@@ -145,6 +147,30 @@ impl Now {
     pub(crate) fn next_is(&mut self, place: Place) {
         self.changes += 1;
         self.place = Some(place);
+    }
+
+    /// What the current run, or the last one, is doing.
+    pub(crate) fn state(&self) -> &'static str {
+        let Some(progress) = &self.progress else { return "preparing" };
+        let is_warmup = progress.phase.as_ref().is_some_and(|phase| phase.is_warmup);
+        match progress.state {
+            State::Created => "sending inputs",
+            State::Preparing => "preparing",
+            State::Running if is_warmup => "warm-up",
+            State::Running => "running",
+            State::Draining => "waiting for requests in flight",
+            State::Recording => "recording",
+            State::Finished => "finished",
+            State::Failed => "failed",
+            State::Interrupted => "interrupted",
+        }
+    }
+
+    /// Whether the command sends its requests itself: of others' it knows neither how many are in flight nor how late they are.
+    pub(crate) fn sends(&self) -> bool {
+        self.progress
+            .as_ref()
+            .is_none_or(|progress| progress.requests_sent > 0 || !progress.workers.is_empty())
     }
 
     /// Takes a line of progress.
@@ -186,6 +212,7 @@ impl Now {
         self.changes += 1;
         if self.ended.len() >= ENDED_MAX {
             self.ended.pop_front();
+            self.ended_before += 1;
         }
         self.ended.push_back(ended);
     }
@@ -207,9 +234,8 @@ impl At {
             let stats = tags.into_iter().find_map(|tag| progress.live.get(tag))?;
             stats.recent_p50_ms.zip(stats.recent_p99_ms)
         };
-        let watts = progress.gpus.iter().filter_map(|gpu| {
-            ["nvidia_power_usage", "amd_power"].into_iter().find_map(|tag| gpu.values.get(tag)).copied()
-        });
+        let watts =
+            progress.gpus.iter().filter_map(|gpu| POWER.iter().find_map(|tag| gpu.values.get(*tag)).copied());
         Self {
             seconds: progress.elapsed_seconds,
             completed: completed(progress),
@@ -240,6 +266,18 @@ fn load(phase: &Phase) -> String {
     if known.is_empty() { shape.to_owned() } else { known.join(", ") }
 }
 
+/// The latencies that the daemon sends, the kernel's before the client's.
+pub(crate) const LATENCIES: [&str; 7] = [
+    "kernel_time_to_first_token",
+    "time_to_first_token",
+    "kernel_inter_token_latency",
+    "inter_token_latency",
+    "kernel_request_latency",
+    "request_latency",
+    "schedule_lag",
+];
+/// A GPU's power, by the names of the vendors' metrics.
+pub(crate) const POWER: &[&str] = &["nvidia_power_usage", "amd_power"];
 /// Runs that are kept.
 pub(crate) const ENDED_MAX: usize = 200;
 /// Moments that are kept: ten minutes as they come, and longer runs more coarsely.
@@ -275,6 +313,7 @@ mod tests {
         }
         assert_eq!((now.messages.len(), now.messages_before), (MESSAGES_MAX, 3));
         assert_eq!(now.messages[0].text, "3", "the oldest are dropped");
-        assert_eq!(now.ended.len(), ENDED_MAX);
+        let before = (MESSAGES_MAX + 3 - ENDED_MAX) as u64;
+        assert_eq!((now.ended.len(), now.ended_before), (ENDED_MAX, before));
     }
 }

@@ -5,6 +5,7 @@ use super::numbers::value;
 use super::text::{foreign, framed, lines, styled};
 use super::watcher::Seen;
 use super::workers::rows_shown;
+use crate::display::now::POWER;
 use control::GpuProgress;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -55,7 +56,7 @@ fn gpus(seen: &Seen) -> &[GpuProgress] {
 /// The number of them, and their power.
 fn title(seen: &Seen) -> String {
     let gpus = gpus(seen);
-    let watts = gpus.iter().filter_map(|gpu| find(gpu, COLUMNS[0].1)).reduce(|sum, watts| sum + watts);
+    let watts = gpus.iter().filter_map(|gpu| find(gpu, POWER)).reduce(|sum, watts| sum + watts);
     let watts = watts.map(|watts| format!(", {watts:.0} W")).unwrap_or_default();
     if gpus.is_empty() { "GPUs".to_owned() } else { format!("GPUs: {}{watts}", gpus.len()) }
 }
@@ -66,7 +67,7 @@ fn find(gpu: &GpuProgress, tags: &[&str]) -> Option<f64> {
 
 /// What is shown of each, by the names of the vendors' metrics.
 const COLUMNS: [(&str, &[&str]); 5] = [
-    ("power", &["nvidia_power_usage", "amd_power"]),
+    ("power", POWER),
     ("busy", &["nvidia_gpu_utilization", "amd_gfx_activity"]),
     ("memory", &["nvidia_memory_used", "amd_memory_used"]),
     ("heat", &["nvidia_temperature", "amd_temperature"]),

@@ -6,7 +6,6 @@ use super::numbers::time;
 use super::text::{cut, foreign, styled};
 use super::watcher::Seen;
 use crate::terminal::program;
-use control::{Progress, State};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
@@ -17,7 +16,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, seen: &Seen) {
     let progress = seen.now.progress.as_ref();
     let elapsed =
         progress.map(|progress| format!("  {}", time(progress.elapsed_seconds))).unwrap_or_default();
-    let state = format!(" {}{elapsed} ", state(progress));
+    let state = format!(" {}{elapsed} ", seen.now.state());
     let state_width = Span::raw(&state).width();
     let room = usize::from(area.width).saturating_sub(state_width + program().len() + 4);
     let parts = seen.now.title.iter().map(|part| foreign(part, room)).collect::<Vec<_>>();
@@ -61,21 +60,4 @@ pub(super) fn draw_keys(buffer: &mut Buffer, area: Rect, seen: &Seen, view: &Vie
         [Span::styled(format!("{gap}{key}"), bold()), Span::styled(format!(" {does}"), dim())]
     });
     buffer.set_line(area.x, area.y, &Line::from(spans.collect::<Vec<_>>()), area.width);
-}
-
-/// What a run is doing, in a few words.
-pub(super) fn state(progress: Option<&Progress>) -> &'static str {
-    let Some(progress) = progress else { return "preparing" };
-    let is_warmup = progress.phase.as_ref().is_some_and(|phase| phase.is_warmup);
-    match progress.state {
-        State::Created => "sending inputs",
-        State::Preparing => "preparing",
-        State::Running if is_warmup => "warm-up",
-        State::Running => "running",
-        State::Draining => "waiting for requests in flight",
-        State::Recording => "recording",
-        State::Finished => "finished",
-        State::Failed => "failed",
-        State::Interrupted => "interrupted",
-    }
 }

@@ -1,11 +1,12 @@
 //! The latency of the last second over time: the kernel's and the client's, as two marks.
 
+use super::bars::{bars, most};
 use super::colours::{Palette, dim};
-use super::course::{Course, bars, most};
 use super::metrics::{CLIENT_MARK, KERNEL_MARK};
 use super::numbers::{time, value};
 use super::text::{framed, lines, styled};
 use super::watcher::Seen;
+use crate::display::course::Course;
 use crate::display::now::At;
 use control::Progress;
 use ratatui::buffer::Buffer;

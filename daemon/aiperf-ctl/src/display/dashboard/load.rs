@@ -1,11 +1,13 @@
 //! The load over time: requests in flight, requests and tokens in a second, and the power of the GPUs.
 
+use super::bars::{bars, most};
 use super::colours::{Palette, dim};
-use super::course::{Course, bars, most};
 use super::latency::{NAME, RECENT, VALUE};
-use super::numbers::{float, rate};
+use super::numbers::rate;
 use super::text::{framed, lines, styled};
 use super::watcher::Seen;
+use crate::display::course::Course;
+use metric::{float, whole};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
@@ -57,9 +59,9 @@ pub(super) fn draw_charts(buffer: &mut Buffer, area: Rect, seen: &Seen, palette:
         let text = format!(" {newest}, at most {}", rate(greatest));
         lines(buffer, head, [Line::from(vec![name, Span::raw(text)])]);
         // Sparklines have whole numbers: in thousandths of the greatest.
-        let parts = numbers.iter().map(|number| {
-            number.filter(|_| greatest > 0.0).map(|number| super::numbers::whole(number / greatest * 1000.0))
-        });
+        let parts = numbers
+            .iter()
+            .map(|number| number.filter(|_| greatest > 0.0).map(|number| whole(number / greatest * 1000.0)));
         let absent = Style::new();
         Sparkline::default()
             .data(parts)
@@ -86,12 +88,7 @@ fn series(seen: &Seen, palette: &Palette) -> Vec<Series> {
     let plain = Style::new();
     let mut all = Vec::new();
     // A command that only observes does not know what is in flight.
-    if seen
-        .now
-        .progress
-        .as_ref()
-        .is_none_or(|progress| progress.requests_sent > 0 || !progress.workers.is_empty())
-    {
+    if seen.now.sends() {
         let number: Number = |course, time| course.of(time, |at| Some(float(at.in_flight)));
         all.push(Series { name: "in flight", unit: "", number, style: plain });
     }

@@ -4,6 +4,7 @@ use super::colours::{Palette, bold, dim};
 use super::numbers::value;
 use super::text::{framed, lines, styled};
 use super::watcher::Seen;
+use crate::display::now::LATENCIES;
 use control::LiveStats;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -19,7 +20,7 @@ pub(super) fn height(seen: &Seen) -> u16 {
 
 /// Its height where there is little room: the last metrics are left out.
 pub(super) fn least_height(seen: &Seen) -> u16 {
-    height(seen).min(2 + LATENCIES)
+    height(seen).min(2 + FIRST)
 }
 
 /// Draws it.
@@ -54,7 +55,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, seen: &Seen, palette: &Palet
 /// The metrics in their order: the kernel's before the client's.
 fn rows(live: &BTreeMap<String, LiveStats>) -> Vec<(&str, LiveStats)> {
     let mut rows = live.iter().map(|(tag, stats)| (tag.as_str(), *stats)).collect::<Vec<_>>();
-    rows.sort_by_key(|(tag, _)| ORDER.iter().position(|known| known == tag).unwrap_or(ORDER.len()));
+    rows.sort_by_key(|(tag, _)| LATENCIES.iter().position(|known| known == tag).unwrap_or(LATENCIES.len()));
     rows
 }
 
@@ -77,17 +78,7 @@ const COLUMNS: [Column; 7] = [
 ];
 const COLUMN: usize = 8;
 /// Those that are latencies, which are first.
-const LATENCIES: u16 = 6;
-/// What the daemon sends, as it is read best.
-const ORDER: [&str; 7] = [
-    "kernel_time_to_first_token",
-    "time_to_first_token",
-    "kernel_inter_token_latency",
-    "inter_token_latency",
-    "kernel_request_latency",
-    "request_latency",
-    "schedule_lag",
-];
+const FIRST: u16 = 6;
 /// The mark of what the kernel measured.
 pub(super) const KERNEL_MARK: char = '●';
 /// The mark of what the client measured.

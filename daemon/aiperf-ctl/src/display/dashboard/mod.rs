@@ -12,8 +12,8 @@
 //! Keys come as they are typed and are not echoed, but those that make signals stay the terminal's: Ctrl-C is a SIGINT to this
 //! process as without a display, and Ctrl-Z stops it.
 
+mod bars;
 mod colours;
-mod course;
 mod gpu;
 mod guard;
 mod header;

@@ -1,5 +1,7 @@
 //! Numbers and times in few columns.
 
+use metric::{float, whole};
+
 /// A count with separators: 1,234,567.
 pub(super) fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -50,22 +52,6 @@ pub(super) fn time(seconds: f64) -> String {
     let seconds = whole(seconds);
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
-}
-
-/// A number without its fraction; zero if there is none.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a float cast saturates, and a display need not be exact"
-)]
-pub(super) const fn whole(number: f64) -> u64 {
-    number as u64
-}
-
-/// A count as a float.
-#[expect(clippy::cast_precision_loss, reason = "for display")]
-pub(super) const fn float(number: u64) -> f64 {
-    number as f64
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! How far the run is: its phase, its requests, and where it is among several.
 
 use super::colours::{Palette, bold, dim};
-use super::course::Course;
-use super::numbers::{compact, count, float, rate as rate_text, time, whole};
+use super::numbers::{compact, count, rate as rate_text, time};
 use super::text::{cut, foreign, framed, lines, styled};
 use super::watcher::Seen;
+use crate::display::course::Course;
 use crate::display::now::{At, completed};
 use control::{Progress, State};
+use metric::{float, whole};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};

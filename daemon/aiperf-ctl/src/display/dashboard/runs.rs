@@ -10,7 +10,8 @@ use ratatui::text::{Line, Span};
 /// Draws them.
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, seen: &Seen, palette: &Palette) {
     let ended = &seen.now.ended;
-    let inner = framed(buffer, area, &format!("Runs that ended: {}", ended.len()));
+    let inner =
+        framed(buffer, area, &format!("Runs that ended: {}", ended.len() as u64 + seen.now.ended_before));
     let width = usize::from(inner.width);
     let widest = ended.iter().map(|ended| Span::raw(&ended.label).width()).max().unwrap_or(0);
     let column = widest.min(width / 3);

@@ -44,7 +44,7 @@ fn small(buffer: &mut Buffer, area: Rect, seen: &Seen) {
         format!("{completed} completed, {failed} failed, {flight} in flight")
     });
     let size = format!("{}×{} is too small: {WIDTH}×{HEIGHT} shows more", area.width, area.height);
-    let texts = [header::state(progress).to_owned(), counts, size];
+    let texts = [seen.now.state().to_owned(), counts, size];
     lines(buffer, area, texts.map(|text| styled(cut(&text, width), bold())));
 }
 

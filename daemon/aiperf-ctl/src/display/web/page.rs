@@ -1,7 +1,8 @@
 //! What is going on as the parts of a page: the same tables and figures as in a report.
 
-use crate::display::now::{At, Now};
-use control::{GpuProgress, LiveStats, Progress, State, WorkerProgress};
+use crate::display::course::Course;
+use crate::display::now::{At, LATENCIES, Now, completed};
+use control::{GpuProgress, LiveStats, Progress, WorkerProgress};
 use export::html_part;
 use export::view::{Cell, Figures, Note, Section, Side, Table, Topic};
 use picture::{Axis, Figure, Mark, Point, ScaleKind, Shape, Subject};
@@ -19,7 +20,7 @@ pub(super) fn parts(now: &Now) -> Vec<(&'static str, String)> {
             "numbers",
             of(progress.map(|progress| Section::Figures(numbers(now, progress))).into_iter().collect()),
         ),
-        ("plots", html_part(&[], &plots(&now.points), "live")),
+        ("plots", html_part(&[], &plots(now), "live")),
         ("latencies", of(progress.and_then(latencies).map(Section::Table).into_iter().collect())),
         ("host", of(progress.into_iter().flat_map(host).map(Section::Table).collect())),
         ("runs", of(runs(now).map(Section::Table).into_iter().collect())),
@@ -31,7 +32,7 @@ pub(super) fn parts(now: &Now) -> Vec<(&'static str, String)> {
 fn status(now: &Now) -> Figures {
     let mut figures = Vec::new();
     let mut put = |label: &str, text: String| figures.push((label.to_owned(), Cell::text(text)));
-    put("State", now.progress.as_ref().map_or("preparing", |progress| state(progress.state)).to_owned());
+    put("State", now.state().to_owned());
     if let Some(place) = &now.place {
         put("Run", place.shown().trim_start_matches("run ").to_owned());
         put("Variation", place.label.clone());
@@ -51,41 +52,29 @@ fn status(now: &Now) -> Figures {
     Figures { title: Some(now.title.join(" · ")).filter(|title| !title.is_empty()), figures }
 }
 
-const fn state(state: State) -> &'static str {
-    match state {
-        State::Created | State::Preparing => "preparing",
-        State::Running => "running",
-        State::Draining => "waiting for requests in flight",
-        State::Recording => "recording",
-        State::Finished => "finished",
-        State::Failed => "failed",
-        State::Interrupted => "interrupted",
-    }
-}
-
 /// Counts so far, and rates of the last seconds.
 fn numbers(now: &Now, progress: &Progress) -> Figures {
-    let rate = |of: fn(&At) -> u64| {
-        let (last, before) =
-            (now.points.last()?, now.points.iter().rev().nth(RATE_POINTS).or_else(|| now.points.first())?);
-        let seconds = last.seconds - before.seconds;
-        (seconds > 0.0).then(|| metric::float(of(last).saturating_sub(of(before))) / seconds)
-    };
+    let course = Course(&now.points);
+    let rate =
+        |of: fn(&At) -> u64| Cell::number(course.last().and_then(|last| course.rate(last.seconds, of)));
     let count = |label: &str, count: u64| (label.to_owned(), Cell::Count(count));
-    let figures = vec![
+    let mut figures = vec![
         ("Elapsed (s)".to_owned(), Cell::number(Some(progress.elapsed_seconds))),
-        count("Requests completed", progress.requests_completed),
+        count("Requests completed", completed(progress)),
         count("Failed", progress.requests_failed),
-        count("In flight", progress.requests_in_flight),
-        count("Sent late (> 1 ms)", progress.requests_late),
-        ("Requests ended/s".to_owned(), Cell::number(rate(|at| at.completed + at.failed))),
-        ("Output tokens/s".to_owned(), Cell::number(rate(|at| at.output_tokens))),
     ];
+    if now.sends() {
+        figures.push(count("In flight", progress.requests_in_flight));
+        figures.push(count("Sent late (> 1 ms)", progress.requests_late));
+    }
+    figures.push(("Requests ended/s".to_owned(), rate(|at| at.completed + at.failed)));
+    figures.push(("Output tokens/s".to_owned(), rate(|at| at.output_tokens)));
     Figures { title: None, figures }
 }
 
 /// How latency, rates and power have been.
-fn plots(points: &[At]) -> Vec<Figure> {
+fn plots(now: &Now) -> Vec<Figure> {
+    let points = &now.points;
     let time = || Axis { scale: ScaleKind::Linear, ..Axis::new("Time", "s") };
     let line = |name: &str, subject: Subject, value: &dyn Fn(&At) -> Option<f64>| {
         let points =
@@ -99,14 +88,9 @@ fn plots(points: &[At]) -> Vec<Figure> {
         line("kernel p50", Subject::Kernel, &|at| Some(at.kernel_ms?.0)),
     ];
     let rate = |of: fn(&At) -> u64| {
-        // Over some seconds: requests of a closed loop end in bursts.
-        let pairs = points.iter().zip(points.iter().skip(RATE_POINTS));
-        let pairs = pairs.filter(|(before, at)| at.seconds > before.seconds);
-        let rate = |(before, at): (&At, &At)| {
-            let count = of(at).saturating_sub(of(before));
-            Point::new(at.seconds, metric::float(count) / (at.seconds - before.seconds))
-        };
-        pairs.map(rate).collect::<Vec<_>>()
+        let points = now.points.iter();
+        let rate = |at: &At| Some(Point::new(at.seconds, Course(&now.points).rate(at.seconds, of)?));
+        points.filter_map(rate).collect::<Vec<_>>()
     };
     let has_tokens = points.last().is_some_and(|last| last.output_tokens > 0);
     let (name, unit, rates) = match has_tokens {
@@ -115,7 +99,7 @@ fn plots(points: &[At]) -> Vec<Figure> {
     };
     let in_flight = line("in flight", Subject::Series(0), &|at| Some(metric::float(at.in_flight)));
     // It may lie on the other line, which then shows between its dashes.
-    let in_flight = in_flight.map(Mark::dashed);
+    let in_flight = in_flight.filter(|_| now.sends()).map(Mark::dashed);
     let rates = (!rates.is_empty()).then(|| Mark::new(name, Subject::Server, Shape::Line { points: rates }));
     let figure = |title: &str, y: Axis, y2: Option<Axis>, marks: Vec<Mark>| {
         let figure = Figure { title: title.to_owned(), x: time(), y, y2, marks, ..Figure::default() };
@@ -150,7 +134,7 @@ fn latencies(progress: &Progress) -> Option<Table> {
     let columns = [("Latency (ms)", Side::Left)].into_iter().chain(columns).collect::<Vec<_>>();
     let mut table = Table::new("So far, of the requests recorded", &columns);
     for tag in LATENCIES {
-        let (Some(stats), Some(metric)) = (progress.live.get(*tag), metric::find(tag)) else { continue };
+        let (Some(stats), Some(metric)) = (progress.live.get(tag), metric::find(tag)) else { continue };
         let LiveStats { avg_ms, min_ms, max_ms, p50_ms, p90_ms, p99_ms, std_ms, .. } = *stats;
         let numbers = [avg_ms, min_ms, max_ms, p99_ms, p90_ms, p50_ms, std_ms];
         table.row([Cell::text(metric.header)].into_iter().chain(numbers.map(|ms| Cell::number(Some(ms)))));
@@ -199,6 +183,9 @@ fn runs(now: &Now) -> Option<Table> {
             Cell::text(ended.line.clone()),
         ]);
     }
+    if now.ended_before > 0 {
+        table.row([Cell::text(format!("and {} before them", now.ended_before))]);
+    }
     (!table.rows.is_empty()).then_some(table)
 }
 
@@ -219,16 +206,3 @@ fn messages(now: &Now) -> Vec<Section> {
     });
     std::iter::once(Section::Table(table)).chain(more).collect()
 }
-
-/// The latencies of the table, in pairs.
-const LATENCIES: &[&str] = &[
-    "time_to_first_token",
-    "kernel_time_to_first_token",
-    "inter_token_latency",
-    "kernel_inter_token_latency",
-    "request_latency",
-    "kernel_request_latency",
-    "schedule_lag",
-];
-/// Rates are of this many points: some seconds.
-const RATE_POINTS: usize = 6;

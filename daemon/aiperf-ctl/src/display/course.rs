@@ -1,11 +1,11 @@
 //! How a run has been over its time, as series of numbers: one for each column of the screen.
 
-use super::numbers::float;
-use crate::display::now::At;
+use super::now::At;
+use metric::float;
 
 /// The course of a run.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Course<'a>(pub(super) &'a [At]);
+pub(crate) struct Course<'a>(pub(crate) &'a [At]);
 
 impl<'a> Course<'a> {
     /// The last moment at or before a time.
@@ -15,12 +15,12 @@ impl<'a> Course<'a> {
     }
 
     /// The newest moment.
-    pub(super) fn last(self) -> Option<&'a At> {
+    pub(crate) fn last(self) -> Option<&'a At> {
         self.0.last()
     }
 
     /// Something that grows, by its growth in a second, over the last few seconds before a time.
-    pub(super) fn rate(self, seconds: f64, number: impl Fn(&At) -> u64) -> Option<f64> {
+    pub(crate) fn rate(self, seconds: f64, number: impl Fn(&At) -> u64) -> Option<f64> {
         let at = self.at(seconds)?;
         // Nothing had ended when the first request was due.
         let before = self.at(seconds - RATE_SECONDS).copied().unwrap_or_default();
@@ -29,7 +29,7 @@ impl<'a> Course<'a> {
     }
 
     /// Something at so many times, evenly over the last `seconds`, up to the newest moment.
-    pub(super) fn series(
+    pub(crate) fn series(
         self,
         columns: usize,
         seconds: f64,
@@ -48,30 +48,11 @@ impl<'a> Course<'a> {
     }
 
     /// What a moment has, at a time.
-    pub(super) fn of(self, seconds: f64, number: impl Fn(&At) -> Option<f64>) -> Option<f64> {
+    pub(crate) fn of(self, seconds: f64, number: impl Fn(&At) -> Option<f64>) -> Option<f64> {
         self.at(seconds).and_then(number)
     }
 }
 
-/// Numbers as a row of bars, up to the greatest.
-pub(super) fn bars(numbers: &[Option<f64>], most: f64) -> String {
-    let bar = |number: &Option<f64>| match number {
-        None => ' ',
-        Some(number) if most <= 0.0 || *number <= 0.0 => BARS[0],
-        Some(number) => {
-            let eighths = super::numbers::whole((number / most * 8.0).ceil());
-            BARS[usize::try_from(eighths.clamp(1, 8)).unwrap_or(1) - 1]
-        }
-    };
-    numbers.iter().map(bar).collect()
-}
-
-/// The greatest of some numbers; zero if there is none.
-pub(super) fn most<'a>(numbers: impl IntoIterator<Item = &'a Option<f64>>) -> f64 {
-    numbers.into_iter().flatten().copied().fold(0.0, f64::max)
-}
-
-const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 /// The time over which a rate is averaged.
 const RATE_SECONDS: f64 = 2.0;
 
@@ -105,7 +86,6 @@ mod tests {
         let flight = |course: Course<'_>, time| course.of(time, |at| Some(float(at.in_flight)));
         let series = Course(&moments).series(4, 20.0, flight);
         assert_eq!(series, [None, Some(0.0), Some(10.0), Some(20.0)]);
-        assert_eq!(bars(&series, most(&series)), " ▁▄█");
         assert_eq!(Course(&[]).series(4, 20.0, flight), Vec::new());
     }
 }
