@@ -2,7 +2,7 @@
 
 use crate::plan::Refusal;
 use anyhow::{Context, Result};
-use std::fs::{File, OpenOptions};
+use std::fs::{File, FileType, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
@@ -25,11 +25,11 @@ impl OutputFile {
         let name = path.file_name().and_then(|name| name.to_str());
         let name = name.ok_or_else(|| Refusal(format!("{flag}: `{}` names no file", path.display())))?;
         let failed = || format!("{flag}: failed to write `{}`", path.display());
+        if is_stream(path) {
+            return Ok(Self::Open(OpenOptions::new().append(true).open(path).with_context(failed)?));
+        }
         if let Ok(there) = path.symlink_metadata() {
             let kind = there.file_type();
-            if kind.is_fifo() || kind.is_char_device() {
-                return Ok(Self::Open(OpenOptions::new().write(true).open(path).with_context(failed)?));
-            }
             if !kind.is_file() && !kind.is_symlink() {
                 return Err(Refusal(format!("{flag}: `{}` is not a file", path.display())).into());
             }
@@ -85,6 +85,14 @@ pub(crate) fn write(path: &Path, flag: &str, bytes: &[u8]) -> Result<()> {
     file.finish().with_context(failed)
 }
 
+/// Whether it is, or leads to, a pipe, a device, or an open file of this process (`/dev/stdout`): what must not be replaced. Other
+/// symbolic links are replaced, and what they lead to stays.
+fn is_stream(path: &Path) -> bool {
+    let leads_to_own = path.read_link().is_ok_and(|to| to.starts_with("/proc"));
+    let is_one = |kind: FileType| kind.is_fifo() || kind.is_char_device();
+    leads_to_own || path.metadata().is_ok_and(|there| is_one(there.file_type()))
+}
+
 /// Whether a file of this name is one of those that a run, ours or of another tool, consists of.
 fn holds_a_run(name: &str) -> bool {
     let is_record = [".parquet", ".jsonl", ".jsonl.gz"].iter().any(|ending| name.ends_with(ending));
@@ -122,6 +130,15 @@ mod tests {
         let null = Path::new("/dev/null");
         write(null, "--out", b"page").unwrap();
         assert!(fs::metadata(null).unwrap().file_type().is_char_device(), "it is one still");
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(null, &link).unwrap();
+        write(&link, "--out", b"page").unwrap();
+        assert!(link.symlink_metadata().unwrap().is_symlink(), "so is what leads to it");
+        let own = folder.path().join("own");
+        std::os::unix::fs::symlink("/proc/self/fd/2", &own).unwrap();
+        write(&own, "--out", b"").unwrap();
+        assert!(own.symlink_metadata().unwrap().is_symlink(), "and to an open file");
         let full = write(Path::new("/dev/full"), "--out", b"page").unwrap_err();
         assert!(format!("{full:#}").contains("No space left"), "{full:#}");
     }
