@@ -99,7 +99,10 @@ pub fn raw_files(run: &Path) -> Result<Vec<PathBuf>, ImportError> {
         let path = entry.map_err(ImportError::disk(&parts))?.path();
         let name = path.to_string_lossy();
         let is_raw = name.ends_with(".jsonl") || name.ends_with(".jsonl.gz");
-        files.extend((is_raw && files.len() < PARTS_MAX).then_some(path));
+        files.extend(is_raw.then_some(path));
+        if files.len() > PARTS_MAX {
+            return Err(ImportError::TooManyParts { path: parts, most: PARTS_MAX });
+        }
     }
     files.sort();
     Ok(files)

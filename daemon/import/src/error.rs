@@ -19,6 +19,14 @@ pub enum ImportError {
          profile_export.jsonl[.gz]"
     )]
     NoRecords(PathBuf),
+    /// A raw export in more parts than are read.
+    #[error("`{path}` has more than {most} files: put them together into profile_export_raw.jsonl")]
+    TooManyParts {
+        /// The directory.
+        path: PathBuf,
+        /// The most that are read.
+        most: usize,
+    },
     /// A file is not JSON.
     #[error("failed to parse `{path}` as JSON")]
     Json {

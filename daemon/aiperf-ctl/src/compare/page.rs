@@ -186,6 +186,10 @@ fn distributions(having: &[&One<'_>], metric: &Metric, kernel: &str) -> Figure {
         add(metric.tag, ", client");
         add(kernel, ", kernel");
     }
+    let thinned = having.iter().filter(|one| one.samples.every(metric.tag) > 1);
+    let notes = thinned
+        .map(|one| format!("Of {} one in {} requests is drawn.", one.letter, one.samples.every(metric.tag)));
+    let notes = notes.collect();
     let invalid = having.iter().filter(|one| one.invalid.is_some()).count();
     Figure {
         title: format!("{}: share of requests within", metric.header),
@@ -193,6 +197,7 @@ fn distributions(having: &[&One<'_>], metric: &Metric, kernel: &str) -> Figure {
         x: Axis { from_zero: false, ..Axis::new(metric.header, metric.display.name()) },
         y: Axis { scale: ScaleKind::Linear, ..Axis::new("Requests", "%") },
         marks,
+        notes,
         refused: (invalid == having.len()).then(|| "every run is invalid".to_owned()),
         ..Figure::default()
     }

@@ -68,6 +68,11 @@ impl Samples {
         self.by_tag.get(tag).map(|kept| kept.values.as_slice()).filter(|values| !values.is_empty())
     }
 
+    /// Of a metric with very many values one in so many is kept.
+    pub(super) fn every(&self, tag: &str) -> usize {
+        self.by_tag.get(tag).map_or(1, |kept| kept.every)
+    }
+
     /// Whether nothing is known but what a tool summed up.
     pub(super) fn is_empty(&self) -> bool {
         self.by_tag.values().all(|kept| kept.values.is_empty())
