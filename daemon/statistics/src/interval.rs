@@ -197,7 +197,7 @@ impl<const P: usize> Assessed<'_, P> {
             return Err(Needs { reason: Reason::TooFew, more_requests: Some(least - requests) });
         }
         let n = float_of(self.deviations.len());
-        let least = (DEPENDENT_FACTOR * (found.inflation - 1.0)).min(DEPENDENT_MOST);
+        let least = needed(found.inflation);
         if n / found.inflation < least {
             let needed = least * found.inflation / n * float(requests);
             return Err(dependent(needed - float(requests)));
@@ -281,6 +281,11 @@ fn skewness_of_mean(deviations: &[f64], length: usize) -> f64 {
 /// Willink's transformation of a quantile of t, for a sixth of the skewness of the mean.
 fn bend(bent: f64, t: f64) -> f64 {
     if bent.abs() < 1e-4 { t } else { ((1.0 + 6.0 * bent * (t - bent)).cbrt() - 1.0) / (2.0 * bent) }
+}
+
+/// How many independent values a sample of this inflation must be worth.
+pub(crate) const fn needed(inflation: f64) -> f64 {
+    (DEPENDENT_FACTOR * (inflation - 1.0)).min(DEPENDENT_MOST)
 }
 
 fn dependent(more: f64) -> Needs {

@@ -1,6 +1,7 @@
 //! How two samples differ at every value: the shift between their quantiles, with a band that holds everywhere at once.
 
 use crate::batches::Batches;
+use crate::interval::needed;
 use crate::number::{float_of, whole};
 use crate::precision::{Needs, Reason};
 use crate::series::dependence;
@@ -141,7 +142,7 @@ fn effective(in_order: &[f64], sorted: &[f64]) -> Result<f64, Needs> {
     inflations.sort_by(f64::total_cmp);
     let inflation = inflations[inflations.len() / 2];
     let independent = float_of(full.len()) / inflation;
-    let needed = (DEPENDENT_FACTOR * (inflation - 1.0)).min(DEPENDENT_MOST);
+    let needed = needed(inflation);
     if independent < needed {
         let more = (needed / independent - 1.0) * float_of(count);
         return Err(Needs::more(Reason::Dependent, more));
@@ -156,9 +157,6 @@ fn place(rank: f64) -> usize {
 /// A smaller sample shows neither its distribution nor its dependence.
 const FEWEST: usize = 20;
 const DECILES: usize = 10;
-/// As for intervals: how many independent values a dependent sample must be worth.
-const DEPENDENT_MOST: f64 = 100.0;
-const DEPENDENT_FACTOR: f64 = 15.0;
 /// Shares are quotients, whose products with the count may be off an integer.
 const ROUNDING: f64 = 1e-9;
 
