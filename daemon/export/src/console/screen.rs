@@ -118,8 +118,20 @@ fn verdict(
         // One line lists the names of the reasons that do not fit.
         let is_last = place + 1 == reasons.len();
         if lines.len() + text.len() + usize::from(!is_last) > room {
-            let names = reasons[place..].iter().map(|reason| reason.name.as_str()).collect::<Vec<_>>();
-            lines.push(cut(&format!("  - and {}", visible_within(&names.join(", "), TEXT_MAX)), width));
+            let names = |rest: &[Reason]| {
+                let names = rest.iter().map(|reason| reason.name.as_str()).collect::<Vec<_>>();
+                visible_within(&names.join(", "), TEXT_MAX)
+            };
+            lines.push(match (place, &reasons[1..]) {
+                // The first is the verdict's, so what it says is never left out.
+                (0, []) => cut(&format!("  - {}: {}", reason.name, reason.text), width),
+                (0, rest) => {
+                    let others = cut(&format!(" (and {})", names(rest)), width / 2);
+                    let first = cut(&format!("  - {}: {}", reason.name, reason.text), width - others.width());
+                    format!("{first}{others}")
+                }
+                _ => cut(&format!("  - and {}", names(&reasons[place..])), width),
+            });
             break;
         }
         lines.extend(text);

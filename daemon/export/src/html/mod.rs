@@ -37,8 +37,8 @@ pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<()
     let head = &full.head;
     let mut body = verdict(&full.verdict, head);
     body.push_str(&write_sections(&overview.sections));
-    let explorer = explorer::explorer(artifacts)?;
     let pictures = view::pictures(artifacts)?;
+    let explorer = explorer::explorer(artifacts, &pictures.sample)?;
     body.push_str(&sections::pictures(&pictures.figures, "plot"));
     if let Some(slowest) = pictures.slowest {
         body.push_str("<details><summary>The slowest requests</summary>\n");

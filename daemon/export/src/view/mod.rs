@@ -15,11 +15,13 @@ mod gpus;
 mod latencies;
 mod overview;
 mod pictures;
+mod sample;
 
 pub use full::full;
 pub use overview::overview;
 pub(crate) use pictures::Stages;
 pub use pictures::{Pictures, pictures};
+pub use sample::Sample;
 
 use crate::artifacts::Artifacts;
 use metric::{ErrorCount, Interval, MetricResult, Needs, Reason, Report, Stat};

@@ -1,5 +1,6 @@
 //! Figures of a run's requests: what the client and the kernel measured, as two marks, and where the time of slow requests went.
 
+use super::sample::{Sample, Sampling};
 use super::{Cell, Side, Table};
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
@@ -14,6 +15,8 @@ pub struct Pictures {
     pub figures: Vec<Figure>,
     /// The requests of the last figure, stage by stage.
     pub slowest: Option<Table>,
+    /// Which requests can be looked at one by one.
+    pub sample: Sample,
 }
 
 /// The figures of a run.
@@ -30,7 +33,7 @@ pub fn pictures(artifacts: &Artifacts<'_>) -> Result<Pictures, ExportError> {
         requests.slowest(),
     ];
     let figures = figures.into_iter().flatten().map(|figure| Figure { refused: refused.clone(), ..figure });
-    Ok(Pictures { figures: figures.collect(), slowest: requests.table() })
+    Ok(Pictures { figures: figures.collect(), slowest: requests.table(), sample: requests.sample })
 }
 
 /// Why the run's numbers must not be used.
@@ -49,6 +52,7 @@ struct Requests {
     /// The latency that is drawn, by the client and by the kernel.
     metrics: [&'static Metric; 2],
     begin: u64,
+    sample: Sample,
 }
 
 /// A request's numbers: seconds since the first one started, milliseconds, tokens.
@@ -81,15 +85,26 @@ impl Requests {
         let has = |tag: &str| artifacts.report.get(tag).is_some();
         let tag = if has("time_to_first_token") { "time_to_first_token" } else { "request_latency" };
         let Some((client, kernel)) = find(tag).zip(find(&format!("kernel_{tag}"))) else { return Ok(None) };
-        let mut made =
-            Self { rows: Vec::new(), slowest: Vec::new(), metrics: [client, kernel], begin: u64::MAX };
+        let mut made = Self {
+            rows: Vec::new(),
+            slowest: Vec::new(),
+            metrics: [client, kernel],
+            begin: u64::MAX,
+            sample: Sample::default(),
+        };
+        let mut sampling = Sampling::default();
         for request in artifacts.exchanges.requests()? {
             let request = request?;
             let case = Case { request: &request, settings: artifacts.settings };
-            if case.is_profiling() && case.is_valid() {
+            if !case.is_profiling() {
+                continue;
+            }
+            sampling.take(&case);
+            if case.is_valid() {
                 made.put(&request, artifacts.settings);
             }
         }
+        made.sample = sampling.finish();
         made.slowest.sort_by_key(Stages::order);
         made.slowest.truncate(SLOWEST);
         let begin = seconds(made.begin);

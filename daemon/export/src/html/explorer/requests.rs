@@ -4,11 +4,9 @@
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
 use crate::series::{Series, of_gpus, of_server};
-use crate::view::Stages;
-use metric::Case;
+use crate::view::{Sample, Stages};
 use record::{Request, Token};
 use serde::Serialize;
-use std::collections::BTreeSet;
 use std::fmt::Write;
 use store::visible_within;
 
@@ -25,6 +23,8 @@ pub(in crate::html) struct Explorer {
     requests: Vec<Row>,
     /// What else was measured, on the same axis.
     series: Vec<Curve>,
+    /// How many more of those there are.
+    series_left_out: usize,
 }
 
 /// A request: the names are short, for there are many of them.
@@ -60,90 +60,45 @@ struct Curve {
 }
 
 /// The requests to be looked at; none of a run without.
-pub(in crate::html) fn explorer(artifacts: &Artifacts<'_>) -> Result<Option<Explorer>, ExportError> {
-    let chosen = Chosen::of(artifacts)?;
-    if chosen.count == 0 {
+pub(in crate::html) fn explorer(
+    artifacts: &Artifacts<'_>,
+    sample: &Sample,
+) -> Result<Option<Explorer>, ExportError> {
+    if sample.of == 0 {
         return Ok(None);
     }
-    let mut made = Explorer { of: chosen.count, ..Explorer::default() };
+    let mut made = Explorer { of: sample.of, ..Explorer::default() };
     let mut left = EVENTS_MAX;
     // Events are read of a run that has not too many: to find those of a few requests all must be read.
-    if chosen.events <= EVENTS_READ_MAX {
+    if sample.events <= EVENTS_READ_MAX {
         for exchange in artifacts.exchanges.iter()? {
             let exchange = exchange?;
-            if chosen.has(&exchange.request) {
-                made.put(&exchange.request, &exchange.tokens, chosen.begin, &mut left);
+            if sample.ids.contains(&exchange.request.request_id.0) {
+                made.put(&exchange.request, &exchange.tokens, sample.begin, &mut left);
             }
         }
     } else {
         for request in artifacts.exchanges.requests()? {
             let request = request?;
-            if chosen.has(&request) {
-                made.put(&request, &[], chosen.begin, &mut 0);
+            if sample.ids.contains(&request.request_id.0) {
+                made.put(&request, &[], sample.begin, &mut 0);
             }
         }
     }
     made.requests.sort_by_key(|row| (row.t[0], row.id));
-    let gpus = of_gpus(artifacts)
-        .into_iter()
-        .filter(|series| OF_GPUS.iter().any(|name| series.name.ends_with(name)));
-    let all = of_server(artifacts)?.into_iter().chain(gpus).take(CURVES_MAX);
-    made.series = all.map(|series| Curve::of(series, chosen.begin)).collect();
+    let mut gpus = of_gpus(artifacts);
+    gpus.retain(|series| OF_GPUS.iter().any(|name| series.name.ends_with(name)));
+    let mut all = of_server(artifacts)?;
+    all.append(&mut gpus);
+    made.series_left_out = all.len().saturating_sub(CURVES_MAX);
+    all.truncate(CURVES_MAX);
+    made.series = all.into_iter().map(|series| Curve::of(series, sample.begin)).collect();
     Ok(Some(made))
-}
-
-/// Which requests are shown.
-struct Chosen {
-    count: u64,
-    events: u64,
-    begin: u64,
-    /// Their numbers; all if there are none here.
-    ids: Option<BTreeSet<u64>>,
-}
-
-impl Chosen {
-    fn of(artifacts: &Artifacts<'_>) -> Result<Self, ExportError> {
-        let (mut begin, mut events) = (u64::MAX, 0);
-        let (mut all, mut failed) = (Vec::new(), Vec::new());
-        for request in artifacts.exchanges.requests()? {
-            let request = request?;
-            let case = Case { request: &request, settings: artifacts.settings };
-            if !case.is_profiling() {
-                continue;
-            }
-            let stages = Stages::of(&request);
-            begin = begin.min(stages.due);
-            events += u64::from(request.events);
-            all.push((stages.order(), request.request_id.0));
-            if !case.is_valid() && failed.len() < FAILED_MAX {
-                failed.push(request.request_id.0);
-            }
-        }
-        let count = u64::try_from(all.len()).unwrap_or(u64::MAX);
-        let is_sample = all.len() > REQUESTS_MAX;
-        let ids = is_sample.then(|| {
-            let apart = all.len().div_ceil(REQUESTS_MAX - SLOWEST_MAX - FAILED_MAX);
-            let evenly = all.iter().step_by(apart.max(1)).map(|(_, id)| *id).collect::<Vec<_>>();
-            all.select_nth_unstable(SLOWEST_MAX);
-            let slowest = all.iter().take(SLOWEST_MAX).map(|(_, id)| *id);
-            slowest.chain(evenly).chain(failed).collect()
-        });
-        Ok(Self { count, events, begin, ids })
-    }
-
-    fn has(&self, request: &Request) -> bool {
-        let id = request.request_id.0;
-        self.ids.as_ref().is_none_or(|ids| ids.contains(&id))
-    }
 }
 
 impl Explorer {
     fn put(&mut self, request: &Request, tokens: &[Token], begin: u64, left: &mut usize) {
         let stages = Stages::of(request);
-        if stages.due < begin {
-            // Of a phase that is not measured.
-            return;
-        }
         let since = |at: u64| at.saturating_sub(begin) / 1000;
         self.is_kernel |= request.kernel_sent_last_ns.is_some();
         let is_shown = tokens.len() <= *left;
@@ -225,10 +180,6 @@ impl Curve {
     }
 }
 
-/// The sample of a run that has more requests.
-const REQUESTS_MAX: usize = 2000;
-const SLOWEST_MAX: usize = 400;
-const FAILED_MAX: usize = 200;
 /// Events that a page holds, and those that are read for it.
 const EVENTS_MAX: usize = 200_000;
 const EVENTS_READ_MAX: u64 = 2_000_000;

@@ -46,10 +46,11 @@
   const seconds = (us) => `${(us / 1e6).toFixed(us < 1e7 ? 4 : 2)} s`;
   const ms = (us) => `${(us / 1e3).toFixed(3)} ms`;
   const notes = [`${count(requests.length, "request", "requests")} of ${data.of.toLocaleString("en")}`];
-  if (requests.length < data.of) notes.push("the slowest, the failed, and others evenly over the run");
+  if (requests.length < data.of) notes.push("the slowest, the first that failed, and others evenly over the run");
   notes.push(data.is_kernel ? "stages by the kernel's stamps, due and read by the client" : "stages by the client's clock readings");
   if (requests.some((request) => request.events.length > 0)) notes.push("events show when there is room: zoom in");
   if (data.without_events > 0) notes.push(`${count(data.without_events, "request is", "requests are")} without events`);
+  if (data.series_left_out > 0) notes.push(`${count(data.series_left_out, "curve is", "curves are")} left out`);
   byId("explorer-what").textContent = `${notes.join("; ")}.`;
   for (const [name, color] of [...STAGES, ["an event", "--text"], ["events that share a segment", "--text"], ["failed, or sent again", "--refused"]]) {
     const item = document.createElement("span");
