@@ -4,11 +4,12 @@
 //! were skipped; with `CI=true` in the environment they fail instead.
 //!
 //! ```text
-//! cargo test --no-run ──▶ test programs, those that take long first ──▶ two at a time ──▶ cargo test --doc
+//! cargo test --no-run ──▶ test programs, those that take long first ──▶ two at a time ──▶ one at a time ──▶ cargo test --doc
 //! ```
 //!
 //! Many tests of whole runs wait: for a server, for a timeout, for a process to be started again. Two programs at a time fill
-//! the cores, where cargo runs one after the other. What a program prints stands together.
+//! the cores, where cargo runs one after the other; those that search for a server's limit run alone, as a client that has to
+//! share its core says nothing of the server. What a program prints stands together.
 
 use crate::clock;
 use crate::process;
@@ -29,7 +30,9 @@ pub(crate) fn run(project: &Project) -> Result<()> {
     let missing = setup::install_for_tests(project);
     let skipped = project.target.join("skipped-tests");
     fs::write(&skipped, "").with_context(|| format!("failed to write `{}`", skipped.display()))?;
-    let failed = run_all(longest_first(compile(project)?), &skipped);
+    let (alone, others) = compile(project)?.into_iter().partition(|program| program.is_one_of(ALONE));
+    let mut failed = run_all(longest_first(others), AT_A_TIME, &skipped);
+    failed.extend(run_all(alone, 1, &skipped));
     if !failed.is_empty() {
         bail!("these test programs failed: {}", failed.join(", "));
     }
@@ -46,6 +49,12 @@ struct TestProgram {
     name: String,
     path: PathBuf,
     folder: PathBuf,
+}
+
+impl TestProgram {
+    fn is_one_of(&self, names: &[&str]) -> bool {
+        self.name.rsplit_once(' ').is_some_and(|(_, name)| names.contains(&name))
+    }
 }
 
 /// Of cargo's messages (`cargo help test`, `--message-format json`), what describes test programs.
@@ -117,11 +126,11 @@ fn longest_first(mut programs: Vec<TestProgram>) -> Vec<TestProgram> {
 }
 
 /// Runs all of them; the names of those that failed.
-fn run_all(programs: Vec<TestProgram>, skipped: &Path) -> Vec<String> {
+fn run_all(programs: Vec<TestProgram>, at_a_time: usize, skipped: &Path) -> Vec<String> {
     let (waiting, failed) = (Mutex::new(VecDeque::from(programs)), Mutex::new(Vec::new()));
     let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
     std::thread::scope(|scope| {
-        for _ in 0..AT_A_TIME {
+        for _ in 0..at_a_time {
             scope.spawn(|| {
                 while let Some(program) = next() {
                     if !passes(&program, skipped) {
@@ -163,7 +172,10 @@ fn printed(command: &mut Command) -> Result<(ExitStatus, String)> {
 /// As many as this repository's servers of tests and load generators share two cores with.
 const AT_A_TIME: usize = 2;
 /// Those that take more than ten seconds, the longest first.
-const LONG: &[&str] = &["mlflow", "kills", "full_disk"];
+const LONG: &[&str] =
+    &["mlflow", "kills", "bounded_server", "otel", "media", "command_lines", "full_disk", "tokenizer"];
+/// Those whose load must be the only one.
+const ALONE: &[&str] = &["searches", "sweeps", "adaptive_scale"];
 
 /// What the tests could not show here.
 fn left_out(reasons: &str, missing: &[String]) -> String {
@@ -212,7 +224,7 @@ mod tests {
         };
         let programs =
             vec![program("well", "true"), program("ill", "false"), program("gone", "/nonexistent")];
-        let mut failed = run_all(programs, skipped.path());
+        let mut failed = run_all(programs, 2, skipped.path());
         failed.sort();
         assert_eq!(failed, ["gone", "ill"], "one that failed, one that could not be started");
         let mut both = Command::new("sh");

@@ -84,7 +84,15 @@ pub(crate) struct Reported {
 impl Reported {
     /// Computes the metrics of a run of aiperfd in a directory.
     pub(crate) fn compute(directory: &Path) -> Result<Self> {
-        Self::of_ours(directory, |_| Ok(()), |_| true)
+        Self::of_ours(directory, |_| Ok(()), Some(|_: &Request| true))
+    }
+
+    /// A run of aiperfd or of another tool by its records: of aiperfd's own, no metric is computed.
+    pub(crate) fn without_metrics(directory: &Path) -> Result<Self> {
+        if directory.join("requests.parquet").is_file() {
+            return Self::of_ours(directory, |_| Ok(()), None::<fn(&Request) -> bool>);
+        }
+        Self::of(directory)
     }
 
     /// Like [`Self::compute`], for a run of aiperfd or of another tool.
@@ -104,7 +112,7 @@ impl Reported {
 
     /// Like [`Self::compute`], for a selection of the requests.
     pub(crate) fn compute_among(directory: &Path, wanted: impl Fn(&Request) -> bool) -> Result<Self> {
-        Self::of_ours(directory, |_| Ok(()), wanted)
+        Self::of_ours(directory, |_| Ok(()), Some(wanted))
     }
 
     /// Like [`Self::compute`], for a run of aiperfd or of another tool, with the changes set by flags.
@@ -144,7 +152,7 @@ impl Reported {
                 )
                 .into());
             }
-            return Self::of_ours(directory, change, |_| true);
+            return Self::of_ours(directory, change, Some(|_: &Request| true));
         }
         if directory.join("run.json").is_file() {
             let shown = directory.display();
@@ -163,10 +171,11 @@ impl Reported {
         Self::of_foreign(directory, import::read(directory, tokenizer(counting)?)?, change)
     }
 
+    /// With the metrics of the requests that are wanted, or with none.
     fn of_ours(
         directory: &Path,
         change: impl FnOnce(&mut Output) -> Result<()>,
-        wanted: impl Fn(&Request) -> bool,
+        wanted: Option<impl Fn(&Request) -> bool>,
     ) -> Result<Self> {
         let mut run = read_run(directory)?;
         let output = &mut run.plan.output;
@@ -181,13 +190,15 @@ impl Reported {
         }
         let mut analysis = Analysis::new(settings.clone());
         let stored = Stored { requests: vec![requests], tokens: vec![tokens], responses: Vec::new() };
-        store::feed(&stored.requests, &stored.tokens, |batch| match batch {
-            Batch::Requests(requests) => {
-                let wanted = requests.iter().filter(|request| wanted(request));
-                wanted.for_each(|request| analysis.request(request));
-            }
-            Batch::Events(events) => analysis.events(&events),
-        })?;
+        if let Some(wanted) = wanted {
+            store::feed(&stored.requests, &stored.tokens, |batch| match batch {
+                Batch::Requests(requests) => {
+                    let wanted = requests.iter().filter(|request| wanted(request));
+                    wanted.for_each(|request| analysis.request(request));
+                }
+                Batch::Events(events) => analysis.events(&events),
+            })?;
+        }
         let responses = if responses.is_file() { vec![responses] } else { Vec::new() };
         let server = directory.join("server_metrics.parquet");
         let server = server.is_file().then(|| ServerMetrics::read(&server, &settings)).transpose()?;

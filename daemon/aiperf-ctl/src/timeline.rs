@@ -15,7 +15,7 @@ pub(crate) fn run(args: &TimelineArgs) -> Result<u8> {
         TimelineFormatArg::Perfetto => (TimelineFormat::Perfetto, "trace.pftrace", "ui.perfetto.dev"),
         TimelineFormatArg::Chrome => (TimelineFormat::Chrome, "trace.json", "chrome://tracing"),
     };
-    let reported = Reported::of(&args.directory)?;
+    let reported = Reported::without_metrics(&args.directory)?;
     let path = args.output.clone().unwrap_or_else(|| args.directory.join(usual));
     let mut file = OutputFile::create(&path, "--output")?;
     reported.timeline(format, &mut file)?;

@@ -30,12 +30,18 @@ fn read(path: &Path) -> Value {
 
 /// The end of a search on a host that leaves its client alone: where other programs made the client the limit, it is made again.
 fn undisturbed(url: &str, directory: &Path, flags: &str) -> Ended {
-    let mut ended = search(url, directory, flags).end();
+    undisturbed_run(directory, || search(url, directory, flags))
+}
+
+fn undisturbed_run(directory: &Path, run: impl Fn() -> Run) -> Ended {
+    let mut ended = run().end();
     for _again in 0..3 {
         if history(directory)["convergence_reason"] != "client_limited" {
             break;
         }
-        ended = search(url, directory, &format!("{flags} --restart")).end();
+        let mut again = run();
+        again.command.arg("--restart");
+        ended = again.end();
     }
     ended
 }
@@ -263,11 +269,14 @@ fn a_frontend_that_is_the_limit_is_named() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || one_after_another(&listener));
-    let mut run = Run::of("profile");
     let flags = "--model m --isl 8 --osl 4 --tokenizer none --no-gpu-telemetry --connection-reuse-strategy never \
                  --search-recipe max-concurrency-under-sla --search-sla request_latency:avg:lt:70 --concurrency-max 16 --request-count 60 --search-max-iterations 5";
-    run.command.args(["--url", &url, "--artifact-dir"]).arg(folder.path()).args(flags.split_whitespace());
-    run.without_daemon().end().ended_with(0);
+    let search = || {
+        let mut run = Run::of("profile");
+        run.command.args(["--url", &url, "--artifact-dir"]).arg(folder.path()).args(flags.split_whitespace());
+        run.without_daemon()
+    };
+    undisturbed_run(folder.path(), search).ended_with(0);
     let found = history(folder.path());
     let border = &found["boundary_summary"]["feasible_max"]["value"];
     assert!((2..=4).contains(&border.as_u64().unwrap()), "20 ms each: {found:#}");
