@@ -30,7 +30,8 @@ pub(crate) fn run(project: &Project) -> Result<()> {
     let missing = setup::install_for_tests(project);
     let skipped = project.target.join("skipped-tests");
     fs::write(&skipped, "").with_context(|| format!("failed to write `{}`", skipped.display()))?;
-    let (alone, others) = compile(project)?.into_iter().partition(|program| program.is_one_of(ALONE));
+    let programs = compile(project)?.into_iter().map(by_module).collect::<Result<Vec<_>>>()?.concat();
+    let (alone, others) = programs.into_iter().partition(|program| program.is_one_of(ALONE));
     let mut failed = run_all(longest_first(others), AT_A_TIME, &skipped);
     failed.extend(run_all(alone, 1, &skipped));
     if !failed.is_empty() {
@@ -49,6 +50,8 @@ struct TestProgram {
     name: String,
     path: PathBuf,
     folder: PathBuf,
+    /// The tests to run; all without any.
+    tests: Vec<String>,
 }
 
 impl TestProgram {
@@ -111,9 +114,27 @@ fn programs(root: &Path, messages: &str) -> Result<Vec<TestProgram>> {
             name: format!("{package} {}", target.name).trim_start().to_owned(),
             path,
             folder: folder.to_owned(),
+            tests: Vec::new(),
         });
     }
     Ok(programs)
+}
+
+/// A program of many modules as one program for each.
+fn by_module(program: TestProgram) -> Result<Vec<TestProgram>> {
+    if !program.is_one_of(&[END_TO_END]) {
+        return Ok(vec![program]);
+    }
+    let listed = process::output(Command::new(&program.path).args(["--list", "--format", "terse"]));
+    let listed = listed.with_context(|| format!("`{}` does not list its tests", program.name))?;
+    let mut modules = BTreeMap::<&str, Vec<String>>::new();
+    for test in listed.lines().filter_map(|line| line.strip_suffix(": test")) {
+        let module = test.split_once("::").map_or("", |(module, _)| module);
+        modules.entry(module).or_default().push(test.to_owned());
+    }
+    let package = program.name.trim_end_matches(END_TO_END);
+    let of = |(module, tests)| TestProgram { name: format!("{package}{module}"), tests, ..program.clone() };
+    Ok(modules.into_iter().map(of).collect())
 }
 
 /// Long programs start first, so that none is left for the end.
@@ -145,8 +166,12 @@ fn run_all(programs: Vec<TestProgram>, at_a_time: usize, skipped: &Path) -> Vec<
 
 fn passes(program: &TestProgram, skipped: &Path) -> bool {
     let begun = clock::mono_ns();
-    let result =
-        printed(Command::new(&program.path).current_dir(&program.folder).env("AIPERFD_SKIPPED", skipped));
+    let mut command = Command::new(&program.path);
+    command.current_dir(&program.folder).env("AIPERFD_SKIPPED", skipped);
+    if !program.tests.is_empty() {
+        command.arg("--exact").args(&program.tests);
+    }
+    let result = printed(&mut command);
     let seconds = clock::seconds_since(begun);
     let (passed, text) = match result {
         Ok((status, text)) => (status.success(), format!("{text}\n     {status}")),
@@ -174,6 +199,8 @@ const AT_A_TIME: usize = 2;
 /// Those that take more than ten seconds, the longest first.
 const LONG: &[&str] =
     &["mlflow", "kills", "bounded_server", "otel", "media", "command_lines", "full_disk", "tokenizer"];
+/// The program whose modules are run one by one.
+const END_TO_END: &str = "end-to-end";
 /// Those whose load must be the only one.
 const ALONE: &[&str] = &["searches", "sweeps", "adaptive_scale"];
 
@@ -221,6 +248,7 @@ mod tests {
             name: name.to_owned(),
             path: path.into(),
             folder: "/".into(),
+            tests: Vec::new(),
         };
         let programs =
             vec![program("well", "true"), program("ill", "false"), program("gone", "/nonexistent")];

@@ -21,7 +21,7 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
     let clients = environment(project, &packages)?;
     process::run(project.cargo().args(["test", "--workspace", "--no-run"]))?;
     let mut tests = project.cargo();
-    tests.args(["test", "-p", "end-to-end", "--test", "clients", "--test", "aiperf", "--", "--nocapture"]);
+    tests.args(["test", "-p", "end-to-end", "--", "--nocapture", "clients::", "aiperf::"]);
     tests.envs(guidellm.map(|_| ("AIPERFD_GUIDELLM", "1")));
     process::run(tests.env("AIPERFD_CLIENTS", clients))
 }
