@@ -49,6 +49,9 @@ _aiperf__ctl() {
             aiperf__ctl,plot)
                 cmd="aiperf__ctl__subcmd__plot"
                 ;;
+            aiperf__ctl,plugins)
+                cmd="aiperf__ctl__subcmd__plugins"
+                ;;
             aiperf__ctl,profile)
                 cmd="aiperf__ctl__subcmd__profile"
                 ;;
@@ -141,6 +144,9 @@ _aiperf__ctl() {
                 ;;
             aiperf__ctl__subcmd__help,plot)
                 cmd="aiperf__ctl__subcmd__help__subcmd__plot"
+                ;;
+            aiperf__ctl__subcmd__help,plugins)
+                cmd="aiperf__ctl__subcmd__help__subcmd__plugins"
                 ;;
             aiperf__ctl__subcmd__help,profile)
                 cmd="aiperf__ctl__subcmd__help__subcmd__profile"
@@ -236,7 +242,7 @@ _aiperf__ctl() {
 
     case "${cmd}" in
         aiperf__ctl)
-            opts="-h --help profile audit observe report compare plot config trace analyze analyze-trace runs doctor install-alias install-completion show-completion version help"
+            opts="-h --help profile audit observe report compare plot plugins config trace analyze analyze-trace runs doctor install-alias install-completion show-completion version help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -758,7 +764,7 @@ _aiperf__ctl() {
             return 0
             ;;
         aiperf__ctl__subcmd__help)
-            opts="profile audit observe report compare plot config trace analyze analyze-trace runs doctor install-alias install-completion show-completion version help"
+            opts="profile audit observe report compare plot plugins config trace analyze analyze-trace runs doctor install-alias install-completion show-completion version help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -982,6 +988,20 @@ _aiperf__ctl() {
             return 0
             ;;
         aiperf__ctl__subcmd__help__subcmd__plot)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aiperf__ctl__subcmd__help__subcmd__plugins)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1321,8 +1341,26 @@ _aiperf__ctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        aiperf__ctl__subcmd__plugins)
+            opts="-h --all --validate --plugin-python --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --plugin-python)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         aiperf__ctl__subcmd__profile)
-            opts="-m -u -H -f -b -v -h --model-names --model --model-selection-strategy --model-weights --url --url-strategy --endpoint-type --custom-endpoint --endpoint --streaming --request-timeout-seconds --wait-for-model-timeout --wait-for-model-mode --wait-for-model-interval --reset-kv-cache --cache --reset-kv-cache-timeout-seconds --reset-kv-cache-path --server-profiler --server-profiler-timeout-seconds --server-profiler-start-path --server-profiler-stop-path --api-key --transport-type --transport --header --extra-inputs --use-legacy-max-tokens --use-server-token-count --per-chunk-usage --connection-reuse-strategy --download-video-content --video-poll-interval --request-content-type --session-header --uuid-and-strip --ca-certificate --insecure --tokenizer --tokenizer-revision --apply-chat-template --input-file --custom-dataset-type --public-dataset --dataset-path --dataset-filter --dataset-sampling-strategy --ignore-trace-delays --trace-session-sample-ratio --random-seed --config --num-conversations --num-sessions --conversation-num --num-prompts --num-dataset-entries --session-turns-mean --conversation-turn-mean --session-turns-stddev --conversation-turn-stddev --session-turn-delay-mean --conversation-turn-delay-mean --session-turn-delay-stddev --conversation-turn-delay-stddev --session-delay-ratio --conversation-turn-delay-ratio --inter-turn-delay-cap-seconds --max-idle-gap-cap-seconds --replay-speedup --open-loop-replay --no-open-loop-replay --open-loop-strict --omit-kv-hints --force-min-tokens --no-force-min-tokens --synthetic-input-tokens-mean --isl --prompt-input-tokens-mean --synthetic-input-tokens-stddev --isl-stddev --prompt-input-tokens-stddev --synthetic-input-tokens-block-size --isl-block-size --prompt-input-tokens-block-size --output-tokens-mean --osl --prompt-output-tokens-mean --output-tokens-stddev --osl-stddev --prompt-output-tokens-stddev --sequence-distribution --seq-dist --random-range-ratio --random-corpus-style --batch-size-text --batch-size --prompt-batch-size --prompt-corpus --cache-bust --system-prompt --system-prompt-file --prefix-prompt-pool-size --num-prefix-prompts --prompt-prefix-pool-size --prefix-prompt-length --prompt-prefix-length --shared-system-prompt-length --user-context-prompt-length --image-width-mean --image-width-stddev --image-height-mean --image-height-stddev --batch-size-image --image-batch-size --image-format --image-source --image-source-sampling --batch-size-audio --audio-batch-size --audio-length-mean --audio-length-stddev --audio-format --audio-depths --audio-sample-rates --audio-num-channels --batch-size-video --video-batch-size --video-duration --video-fps --video-width --video-height --video-synth-type --video-format --video-codec --video-audio-sample-rate --video-audio-num-channels --video-audio-codec --video-audio-depth --rankings-passages-mean --rankings-passages-stddev --rankings-passages-prompt-token-mean --rankings-passages-prompt-token-stddev --rankings-query-prompt-token-mean --rankings-query-prompt-token-stddev --synthesis-speedup-ratio --synthesis-prefix-len-multiplier --synthesis-prefix-root-multiplier --synthesis-prompt-len-multiplier --synthesis-output-len-multiplier --synthesis-max-isl --synthesis-max-osl --concurrency --prefill-concurrency --request-rate --request-rate-mode --arrival-pattern --vllm-burstiness --arrival-smoothness --request-rate-series --num-requests --request-count --benchmark-duration --benchmark-grace-period --concurrency-ramp-duration --prefill-concurrency-ramp-duration --request-rate-ramp-duration --ramp-strategy --phases --failed-request-threshold --fixed-schedule --no-fixed-schedule --fixed-schedule-auto-offset --fixed-schedule-start-offset --fixed-schedule-end-offset --num-warmup-requests --warmup-request-count --warmup-duration --num-warmup-sessions --warmup-concurrency --warmup-prefill-concurrency --warmup-request-rate --warmup-arrival-pattern --warmup-grace-period --warmup-concurrency-ramp-duration --warmup-prefill-concurrency-ramp-duration --warmup-request-rate-ramp-duration --user-centric-rate --num-users --request-cancellation-rate --request-cancellation-delay --timestamps --cpus --workers-max --max-workers --workers --spin --fail-on --socket --goodput --slice-duration --steady-state --show-trace-timing --num-profile-runs --profile-run-cooldown-seconds --confidence-level --convergence-metric --convergence-stat --convergence-mode --convergence-threshold --profile-run-disable-warmup-after-first --no-profile-run-disable-warmup-after-first --set-consistent-seed --no-set-consistent-seed --sweep-type --sweep-variant --variant --parameter-sweep-mode --parameter-sweep-cooldown-seconds --parameter-sweep-same-seed --no-parameter-sweep-same-seed --no-sweep-table --restart --search-recipe --search-space --search-sla --search-sla-tier --search-metric --search-stat --search-direction --search-planner --search-max-iterations --search-initial-points --search-random-seed --optuna-sampler --optuna-acquisition --optuna-terminator --bo-constraint-mode --search-percentile-pooling --search-clock --stopping-scope --ttft-sla-ms --tpot-sla-ms --itl-sla-ms --e2e-sla-ms --error-rate-sla --slo-attainment-fraction --search-style --degradation-threshold --degradation-metric-tag --degradation-stat --isl-osl-pairs --isl-min --isl-max --isl-steps --concurrency-min --concurrency-max --concurrency-steps --c-max --c-min --osl-min --osl-max --osl-steps --output-artifact-dir --artifact-dir --profile-export-file --profile-export-prefix --profile-export-level --export-level --no-report-html --export-outputs-json --export-http-trace --ui-type --ui --web --console --auto-plot --no-auto-plot --plot-required --dry-run --otel-url --stream --otel-resource-attributes --gen-ai-provider --mlflow-tracking-uri --mlflow-experiment --mlflow-run-name --mlflow-tag --mlflow-parent-run-id --mlflow-artifact-glob --gpu-telemetry --no-gpu-telemetry --gpu-sample-interval --server-metrics --no-server-metrics --server-metrics-formats --network-latency-automatic --network-latency-mean --network-latency-ping-interval --log-level --verbose --extra-verbose --record-processors --record-processor-service-count --stats-interval --help"
+            opts="-m -u -H -f -b -v -h --model-names --model --model-selection-strategy --model-weights --url --url-strategy --endpoint-type --custom-endpoint --endpoint --streaming --request-timeout-seconds --wait-for-model-timeout --wait-for-model-mode --wait-for-model-interval --reset-kv-cache --cache --reset-kv-cache-timeout-seconds --reset-kv-cache-path --server-profiler --server-profiler-timeout-seconds --server-profiler-start-path --server-profiler-stop-path --api-key --transport-type --transport --header --extra-inputs --use-legacy-max-tokens --use-server-token-count --per-chunk-usage --connection-reuse-strategy --download-video-content --video-poll-interval --request-content-type --session-header --uuid-and-strip --ca-certificate --insecure --tokenizer --tokenizer-revision --apply-chat-template --input-file --custom-dataset-type --public-dataset --dataset-path --dataset-filter --dataset-sampling-strategy --ignore-trace-delays --trace-session-sample-ratio --random-seed --config --num-conversations --num-sessions --conversation-num --num-prompts --num-dataset-entries --session-turns-mean --conversation-turn-mean --session-turns-stddev --conversation-turn-stddev --session-turn-delay-mean --conversation-turn-delay-mean --session-turn-delay-stddev --conversation-turn-delay-stddev --session-delay-ratio --conversation-turn-delay-ratio --inter-turn-delay-cap-seconds --max-idle-gap-cap-seconds --replay-speedup --open-loop-replay --no-open-loop-replay --open-loop-strict --omit-kv-hints --force-min-tokens --no-force-min-tokens --synthetic-input-tokens-mean --isl --prompt-input-tokens-mean --synthetic-input-tokens-stddev --isl-stddev --prompt-input-tokens-stddev --synthetic-input-tokens-block-size --isl-block-size --prompt-input-tokens-block-size --output-tokens-mean --osl --prompt-output-tokens-mean --output-tokens-stddev --osl-stddev --prompt-output-tokens-stddev --sequence-distribution --seq-dist --random-range-ratio --random-corpus-style --batch-size-text --batch-size --prompt-batch-size --prompt-corpus --cache-bust --system-prompt --system-prompt-file --prefix-prompt-pool-size --num-prefix-prompts --prompt-prefix-pool-size --prefix-prompt-length --prompt-prefix-length --shared-system-prompt-length --user-context-prompt-length --image-width-mean --image-width-stddev --image-height-mean --image-height-stddev --batch-size-image --image-batch-size --image-format --image-source --image-source-sampling --batch-size-audio --audio-batch-size --audio-length-mean --audio-length-stddev --audio-format --audio-depths --audio-sample-rates --audio-num-channels --batch-size-video --video-batch-size --video-duration --video-fps --video-width --video-height --video-synth-type --video-format --video-codec --video-audio-sample-rate --video-audio-num-channels --video-audio-codec --video-audio-depth --rankings-passages-mean --rankings-passages-stddev --rankings-passages-prompt-token-mean --rankings-passages-prompt-token-stddev --rankings-query-prompt-token-mean --rankings-query-prompt-token-stddev --synthesis-speedup-ratio --synthesis-prefix-len-multiplier --synthesis-prefix-root-multiplier --synthesis-prompt-len-multiplier --synthesis-output-len-multiplier --synthesis-max-isl --synthesis-max-osl --concurrency --prefill-concurrency --request-rate --request-rate-mode --arrival-pattern --vllm-burstiness --arrival-smoothness --request-rate-series --num-requests --request-count --benchmark-duration --benchmark-grace-period --concurrency-ramp-duration --prefill-concurrency-ramp-duration --request-rate-ramp-duration --ramp-strategy --phases --failed-request-threshold --fixed-schedule --no-fixed-schedule --fixed-schedule-auto-offset --fixed-schedule-start-offset --fixed-schedule-end-offset --num-warmup-requests --warmup-request-count --warmup-duration --num-warmup-sessions --warmup-concurrency --warmup-prefill-concurrency --warmup-request-rate --warmup-arrival-pattern --warmup-grace-period --warmup-concurrency-ramp-duration --warmup-prefill-concurrency-ramp-duration --warmup-request-rate-ramp-duration --user-centric-rate --num-users --request-cancellation-rate --request-cancellation-delay --timestamps --cpus --workers-max --max-workers --workers --spin --fail-on --socket --goodput --slice-duration --steady-state --show-trace-timing --num-profile-runs --profile-run-cooldown-seconds --confidence-level --convergence-metric --convergence-stat --convergence-mode --convergence-threshold --profile-run-disable-warmup-after-first --no-profile-run-disable-warmup-after-first --set-consistent-seed --no-set-consistent-seed --sweep-type --sweep-variant --variant --parameter-sweep-mode --parameter-sweep-cooldown-seconds --parameter-sweep-same-seed --no-parameter-sweep-same-seed --no-sweep-table --restart --search-recipe --search-space --search-sla --search-sla-tier --search-metric --search-stat --search-direction --search-planner --search-max-iterations --search-initial-points --search-random-seed --optuna-sampler --optuna-acquisition --optuna-terminator --bo-constraint-mode --search-percentile-pooling --search-clock --stopping-scope --ttft-sla-ms --tpot-sla-ms --itl-sla-ms --e2e-sla-ms --error-rate-sla --slo-attainment-fraction --search-style --degradation-threshold --degradation-metric-tag --degradation-stat --isl-osl-pairs --isl-min --isl-max --isl-steps --concurrency-min --concurrency-max --concurrency-steps --c-max --c-min --osl-min --osl-max --osl-steps --output-artifact-dir --artifact-dir --profile-export-file --profile-export-prefix --profile-export-level --export-level --no-report-html --export-outputs-json --export-http-trace --ui-type --ui --web --console --auto-plot --no-auto-plot --plot-required --dry-run --otel-url --stream --otel-resource-attributes --gen-ai-provider --mlflow-tracking-uri --mlflow-experiment --mlflow-run-name --mlflow-tag --mlflow-parent-run-id --mlflow-artifact-glob --gpu-telemetry --no-gpu-telemetry --gpu-sample-interval --server-metrics --no-server-metrics --server-metrics-formats --network-latency-automatic --network-latency-mean --network-latency-ping-interval --plugin --plugin-python --plugin-timeout --plugin-allow --log-level --verbose --extra-verbose --record-processors --record-processor-service-count --stats-interval --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2373,6 +2411,22 @@ _aiperf__ctl() {
                     return 0
                     ;;
                 --network-latency-ping-interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --plugin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --plugin-python)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --plugin-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --plugin-allow)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

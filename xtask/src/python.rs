@@ -71,5 +71,6 @@ pub(crate) const OF_TESTS: &[Environment] = &[
         packages: &["pyarrow==26.0.1", "duckdb==2.0.0", "polars==2.1.0"],
     },
     Environment { name: "mlflow", what: "an MLflow server", packages: &["mlflow==3.17.2"] },
+    Environment { name: "pytest", what: "a runner of tests in Python", packages: &["pytest==9.2.0"] },
     Environment { name: "rotel", what: "a receiver of OpenTelemetry", packages: &["rotel==0.0.1a15"] },
 ];

@@ -35,7 +35,7 @@ fn doctor() {
 
 #[test]
 fn verdict() {
-    check("VERDICT.md", &aiperfd::verdict::markdown());
+    check("VERDICT.md", &(aiperfd::verdict::markdown() + aiperf_ctl::PLUGIN_REASONS));
 }
 
 #[test]

@@ -104,6 +104,22 @@ pub enum Report {
         /// The moment to which its schedule's offsets are added.
         at_ns: MonoNs,
     },
+    /// A phase has sent everything.
+    PhaseSent {
+        /// Its place in the plan.
+        phase: u32,
+        /// When the last worker knew.
+        at_ns: MonoNs,
+    },
+    /// A phase has ended: of one that the next follows without a pause, requests may still be in flight.
+    PhaseEnded {
+        /// Its place in the plan.
+        phase: u32,
+        /// When it had for the last worker.
+        at_ns: MonoNs,
+        /// Whether requests were cancelled because its time and its grace were over.
+        timed_out: bool,
+    },
     /// It stops before the plan is done, and why.
     Stopped {
         /// The reason.

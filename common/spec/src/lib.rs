@@ -38,8 +38,8 @@ pub use load::{
     Shape,
 };
 pub use observers::{
-    CacheState, GpuExporters, Mlflow, NetworkLatency, Observers, Otlp, Preparation, Profiler, Readiness,
-    ServerCall, ServerMetrics, Stream, WaitForModel, WatchedLimit,
+    CacheState, GpuExporters, Mlflow, NetworkLatency, Observers, Otlp, Plugin, Plugins, Preparation,
+    Profiler, Readiness, ServerCall, ServerMetrics, Stream, WaitForModel, WatchedLimit, is_secret,
 };
 pub use output::{ExportLevel, FailOn, Output};
 pub use plan::Plan;

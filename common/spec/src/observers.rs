@@ -5,6 +5,7 @@
 
 use crate::url::shown;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// What observes a run besides the daemon.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -28,6 +29,31 @@ pub struct Observers {
     /// Limits on which the run ends as soon as it certainly misses one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<WatchedLimit>,
+    /// Plugins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plugins: Option<Plugins>,
+}
+
+/// Programs of others that are called about a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plugins {
+    /// What the user asks for.
+    pub wanted: Vec<Plugin>,
+    /// The interpreter of those in Python, if it is not the usual one.
+    pub python: Option<String>,
+    /// Seconds that a call may take, if they are not the usual ones.
+    pub timeout_seconds: Option<f64>,
+    /// The names of those that are given secrets.
+    pub allowed: Vec<String>,
+}
+
+/// A plugin, a package of several, or a program, as the user names it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plugin {
+    /// A component's name, `kind.name`, a class, a package, or a path.
+    pub name: String,
+    /// Its configuration.
+    pub config: Map<String, Value>,
 }
 
 /// A limit on a share of requests: a percentile, or failures.
@@ -200,9 +226,33 @@ impl Observers {
             otlp.iter_mut().for_each(|otlp| hide(&mut otlp.url));
             mlflow.iter_mut().for_each(|mlflow| hide(&mut mlflow.tracking_uri));
         }
+        let configs = shown.plugins.iter_mut().flat_map(|plugins| &mut plugins.wanted);
+        configs.for_each(|plugin| plugin.config.iter_mut().for_each(hide_value));
         shown
     }
 }
+
+/// A value of a plugin's configuration is any text: one whose name speaks of a secret is not shown.
+fn hide_value((name, value): (&String, &mut Value)) {
+    match value {
+        Value::Object(fields) => fields.iter_mut().for_each(hide_value),
+        Value::Null | Value::Bool(_) => {}
+        value if is_secret(name) => *value = "<redacted>".into(),
+        Value::String(text) => hide(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| hide_value((name, item))),
+        Value::Number(_) => {}
+    }
+}
+
+/// Whether a name is that of something secret: a key, a token, a password.
+#[must_use]
+pub fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    SECRET_WORDS.iter().any(|word| name.contains(word))
+}
+
+const SECRET_WORDS: &[&str] =
+    &["KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "AUTH", "COOKIE"];
 
 impl Preparation {
     /// As it may be stored and shown: without the secrets of URLs.
@@ -253,6 +303,18 @@ mod tests {
                 }),
             }),
             limits: Vec::new(),
+            plugins: Some(Plugins {
+                wanted: vec![Plugin {
+                    name: "p".to_owned(),
+                    config: serde_json::from_str(
+                        r#"{"file": "a.log", "api_key": "hush", "to": {"password": 7, "names": ["a"]}}"#,
+                    )
+                    .expect("JSON"),
+                }],
+                python: None,
+                timeout_seconds: None,
+                allowed: Vec::new(),
+            }),
         };
         let preparation = Preparation { reset_kv_cache: Some(call()), ..Preparation::default() };
         let stored = [
@@ -260,6 +322,8 @@ mod tests {
             serde_json::to_string(&preparation.shown()).expect("JSON"),
         ];
         assert_eq!(stored.concat().matches("<redacted>@host").count(), 8, "each is there: {stored:?}");
+        let config = r#""config":{"api_key":"<redacted>","file":"a.log","to":{"names":["a"],"password":"<redacted>"}}"#;
+        assert!(stored[0].contains(config), "{stored:?}");
         assert!(!stored.concat().contains("hush"), "{stored:?}");
     }
 }

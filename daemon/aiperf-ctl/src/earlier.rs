@@ -2,6 +2,7 @@
 //! file names that runs write are removed; other files are kept.
 
 use crate::observer::adaptive_scale::{EVENTS, MANIFEST, SUMMARY};
+use crate::plugin::{RESULTS as PLUGIN_RESULTS, is_log};
 use crate::report::RUN_BYTES_MAX;
 use anyhow::{Context, Result};
 use control::RUN_FILES;
@@ -45,6 +46,10 @@ fn of_a_run(directory: &Path, prefix: Option<&str>, kept: &[&str]) -> Result<()>
     }
     for name in names.iter().filter(|name| !kept.contains(&name.as_str())) {
         file(&directory.join(name))?;
+    }
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    for log in entries.filter(|entry| entry.file_name().to_str().is_some_and(is_log)) {
+        file(&log.path())?;
     }
     let phases = directory.join("phases");
     for phase in folders(&phases) {
@@ -114,6 +119,7 @@ const OTHERS: &[&str] = &[
     "phase_manifest.json",
     "client_and_kernel.json",
     "client_events.csv",
+    PLUGIN_RESULTS,
     MANIFEST,
     MLFLOW,
     PLOTS,

@@ -36,6 +36,7 @@ mod output_file;
 mod plain_file;
 mod plan;
 mod plot;
+mod plugin;
 mod private;
 mod profile;
 mod publish;
@@ -57,6 +58,7 @@ mod watched;
 
 pub use args::{Args, command, markdown as flags_markdown};
 pub use completion::script as completion_script;
+pub use plugin::REASONS as PLUGIN_REASONS;
 
 use anyhow::Result;
 use args::{Command, Unparsed};
@@ -86,7 +88,8 @@ pub fn main(words: &[OsString], build: &Build) -> ExitCode {
 fn run(args: &Args, build: &Build) -> ExitCode {
     // A process that executes another command keeps the default signal actions for it; one that guards a terminal waits for
     // nothing but the end of the display.
-    let is_other = matches!(&args.command, Command::JoinRun(_) | Command::GuardTerminal);
+    let is_other =
+        matches!(&args.command, Command::JoinRun(_) | Command::GuardTerminal | Command::SupervisePlugin(_));
     let listening = if is_other { Ok(()) } else { interrupt::listen() };
     match listening.and_then(|()| done(args, build)) {
         Ok(0) if let Some(why) = terminal::unwritten() => {
@@ -108,6 +111,8 @@ fn done(args: &Args, build: &Build) -> Result<u8> {
         Command::Observe(args) => observe::run(args),
         Command::JoinRun(args) => audit::join(args),
         Command::GuardTerminal => display::guard(),
+        Command::SupervisePlugin(args) => plugin::supervise(args),
+        Command::Plugins(args) => plugin::command::run(args),
         Command::Publish(args) => publish::run(args),
         Command::Report(args) => report::run(args),
         Command::Compare(args) => compare::run(args),

@@ -20,7 +20,7 @@ use export::{
 use import::Imported;
 use metric::gpu::Gpus;
 use metric::{Analysis, Case, Metric, MetricResult, Report, Settings, Threshold};
-use record::{Request, Row, Run, Standing, Verdict};
+use record::{Reason, Request, Row, Run, Standing, Verdict};
 use serde_json::Value;
 use spec::{ExportLevel, FailOn, Output};
 use std::fs;
@@ -315,6 +315,49 @@ impl Reported {
         let mut file = Folder::open(directory)?.create("run.json")?;
         serde_json::to_writer_pretty(&mut file, &self.run)?;
         file.finish()?;
+        Ok(())
+    }
+
+    /// Passes on each request of a measured phase as a row for plugins: the phase's place among them, and a line of JSON.
+    pub(crate) fn each_row(&self, take: &mut dyn FnMut(u32, &[u8]) -> Result<()>) -> Result<()> {
+        let mut failed = None;
+        let done = export::rows(&self.artifacts(), &mut |set, row| match take(set, row) {
+            Ok(()) => true,
+            Err(error) => {
+                failed = Some(error);
+                false
+            }
+        });
+        failed.map_or(Ok(()), Err)?;
+        Ok(done?)
+    }
+
+    /// `profile_export_aiperf.json` and `run.json`.
+    pub(crate) fn summary_and_run(&self) -> Result<(Value, Value)> {
+        let mut summary = Vec::new();
+        export::write_summary(&self.artifacts(), &mut summary)?;
+        Ok((serde_json::from_slice(&summary)?, serde_json::to_value(&self.run)?))
+    }
+
+    /// Adds plugins to the run's description, and to its verdict what they failed at: files that have it are written again.
+    pub(crate) fn add_plugins(
+        &mut self,
+        plugins: Vec<record::Plugin>,
+        reasons: Vec<Reason>,
+        directory: &Path,
+    ) -> Result<()> {
+        self.run.plugins = plugins;
+        let is_changed = !reasons.is_empty();
+        let known = std::mem::take(&mut self.run.verdict.reasons);
+        self.run.verdict = Verdict::from_reasons(known.into_iter().chain(reasons).collect());
+        let mut file = Folder::open(directory)?.create("run.json")?;
+        serde_json::to_writer_pretty(&mut file, &self.run)?;
+        file.finish()?;
+        if is_changed {
+            // What has a line for each request has no verdict.
+            let has_verdict = |name: &str| !name.ends_with(".jsonl") && !name.ends_with(".parquet");
+            write_wanted(&self.artifacts(), directory, has_verdict)?;
+        }
         Ok(())
     }
 

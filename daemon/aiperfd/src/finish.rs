@@ -116,6 +116,7 @@ fn describe(
         streamed: Vec::new(),
         steered: run.steered(),
         adaptive_scale: Vec::new(),
+        plugins: Vec::new(),
         client: Some(run.owner.name.clone()),
         verdict: verdict::judge(&evidence),
         loss: view.loss,

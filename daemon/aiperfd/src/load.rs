@@ -14,7 +14,7 @@ use crate::equipment::{Collecting, Equipment, Inflow, STOP_PATIENCE, Sending, Se
 use crate::evidence::{CpuUsage, HOT_THREAD};
 use crate::gpus::{Gpus, newest};
 use crate::host;
-use crate::loadgen::{Loadgen, Received};
+use crate::loadgen::{Loadgen, Received, Step};
 use crate::pipeline::{PipelineThread, View};
 use crate::probe::{Attached, Probes};
 use crate::reply::Replies;
@@ -106,9 +106,11 @@ pub(crate) fn send(daemon: &Daemon, run: &Run, equipment: &mut Equipment<'_, Sen
     loop {
         match equipment.loadgen.receive(WATCH_INTERVAL) {
             Ok(Received::Nothing | Received::Watched { .. }) => {}
-            Ok(Received::Phase { phase, started }) => {
-                equipment.started_phases.push((phase, started));
-                run.note_started(phase, started);
+            Ok(Received::Phase { phase, step }) => {
+                if let Step::Started(at) = step {
+                    equipment.started_phases.push((phase, at));
+                }
+                run.note_step(phase, step);
             }
             Ok(Received::Exceeded(counts)) => equipment.exceeded = counts,
             Ok(Received::Stopped(why)) => {

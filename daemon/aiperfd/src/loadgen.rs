@@ -31,12 +31,12 @@ pub struct Loadgen<'a> {
 /// A message of a load generator, or that there is none.
 #[derive(Debug)]
 pub enum Received {
-    /// A phase has started.
+    /// A phase has passed a step.
     Phase {
         /// Its place in the plan.
         phase: u32,
-        /// When.
-        started: MonoNs,
+        /// The step.
+        step: Step,
     },
     /// It stops before the plan is done, for this reason.
     Stopped(String),
@@ -57,6 +57,17 @@ pub enum Received {
     Gone,
     /// It can't go on.
     Failed(Problem),
+}
+
+/// A step of a phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// It started at this moment.
+    Started(MonoNs),
+    /// It had sent everything at this moment.
+    SentAll(MonoNs),
+    /// It had ended at this moment, and whether requests were cancelled because its time was over.
+    Ended(MonoNs, bool),
 }
 
 impl<'a> Loadgen<'a> {
@@ -144,6 +155,8 @@ impl<'a> Loadgen<'a> {
                 Incoming::Report(
                     Report::Finished
                     | Report::Phase { .. }
+                    | Report::PhaseSent { .. }
+                    | Report::PhaseEnded { .. }
                     | Report::Stopped { .. }
                     | Report::Watched { .. }
                     | Report::Exceeded { .. },
@@ -167,7 +180,15 @@ impl<'a> Loadgen<'a> {
         Ok(match self.report(patience)? {
             Incoming::Report(Report::Finished) => Received::Finished,
             Incoming::Report(Report::Failed { fault, message }) => Received::Failed(problem(&fault, message)),
-            Incoming::Report(Report::Phase { phase, at_ns }) => Received::Phase { phase, started: at_ns },
+            Incoming::Report(Report::Phase { phase, at_ns }) => {
+                Received::Phase { phase, step: Step::Started(at_ns) }
+            }
+            Incoming::Report(Report::PhaseSent { phase, at_ns }) => {
+                Received::Phase { phase, step: Step::SentAll(at_ns) }
+            }
+            Incoming::Report(Report::PhaseEnded { phase, at_ns, timed_out }) => {
+                Received::Phase { phase, step: Step::Ended(at_ns, timed_out) }
+            }
             Incoming::Report(Report::Watched { counts, models }) => Received::Watched { counts, models },
             Incoming::Report(Report::Stopped { why }) => Received::Stopped(why),
             Incoming::Report(Report::Exceeded { counts }) => Received::Exceeded(counts),

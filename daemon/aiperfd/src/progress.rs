@@ -3,10 +3,11 @@
 use crate::collect::client_ring::Counters;
 use crate::gpus::Newest;
 use crate::pipeline::View;
+use crate::tally;
 use crate::threads::lock;
 use common::clock::MonoNs;
 use common::ring::{COUNTERS, Counter};
-use control::{LiveStats, PhaseProgress, Progress, WorkerProgress};
+use control::{LiveStats, PhaseCourse, PhaseProgress, Progress, WorkerProgress};
 use metric::Live;
 use spec::Plan;
 use std::collections::BTreeMap;
@@ -39,8 +40,34 @@ pub(crate) type Worker = (Option<u32>, Option<f64>);
 pub(crate) struct StartedPhase {
     pub(crate) phase: u32,
     pub(crate) at: MonoNs,
-    /// Requests of the run that had ended by then.
-    pub(crate) ended_before: u64,
+    /// What the run's counters were by then.
+    pub(crate) before: Sent,
+    /// When it had sent everything.
+    pub(crate) sent_all: Option<MonoNs>,
+    /// When it had ended, what the counters were then, and whether requests were cancelled because its time was over.
+    pub(crate) ended: Option<(MonoNs, Sent, bool)>,
+}
+
+/// What the workers' counters say of requests.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Sent {
+    sent: u64,
+    completed: u64,
+    failed: u64,
+    in_flight: u64,
+}
+
+impl Sent {
+    /// Of all workers.
+    pub(crate) fn of(sums: &[Sums]) -> Self {
+        let sum = |counter: Counter| sums.iter().map(|sums| sums[counter.index()]).sum::<u64>();
+        Self {
+            sent: sum(Counter::Sent),
+            completed: sum(Counter::Completed),
+            failed: sum(Counter::Failed),
+            in_flight: sum(Counter::InFlight),
+        }
+    }
 }
 
 impl ProgressSource {
@@ -73,7 +100,8 @@ impl ProgressSource {
 
     /// The phase that started last.
     pub(crate) fn phase(&self, plan: &Plan, ended: u64) -> Option<PhaseProgress> {
-        let StartedPhase { phase, at, ended_before } = *self.phases.last()?;
+        let StartedPhase { phase, at, before, .. } = *self.phases.last()?;
+        let ended_before = before.completed + before.failed;
         let of = plan.load.phases.get(usize::try_from(phase).ok()?)?;
         Some(PhaseProgress {
             name: of.name.clone(),
@@ -86,6 +114,48 @@ impl ProgressSource {
             requests_ended: ended.saturating_sub(ended_before),
         })
     }
+}
+
+/// What each phase has passed, with what is recorded of it.
+pub(crate) fn courses(
+    phases: &[StartedPhase],
+    now: Sent,
+    plan: &Plan,
+    recorded: &BTreeMap<String, tally::Phase>,
+) -> Vec<PhaseCourse> {
+    let of = |started: &StartedPhase| {
+        let phase = plan.load.phases.get(usize::try_from(started.phase).ok()?)?;
+        let (ended, until, timed_out) = match started.ended {
+            Some((at, counts, timed_out)) => (Some(at), counts, timed_out),
+            None => (None, now, false),
+        };
+        let [completed, failed] = [
+            until.completed.saturating_sub(started.before.completed),
+            until.failed.saturating_sub(started.before.failed),
+        ];
+        let recorded = recorded.get(&phase.name);
+        let requests = recorded.map(|recorded| &recorded.requests);
+        let count = requests.map_or(0, |requests| requests.ended);
+        Some(PhaseCourse {
+            name: phase.name.clone(),
+            is_warmup: phase.is_warmup,
+            number: started.phase + 1,
+            started_ns: started.at,
+            sent_all_ns: started.sent_all,
+            ended_ns: ended,
+            timed_out,
+            sent: until.sent.saturating_sub(started.before.sent),
+            completed,
+            failed,
+            in_flight: until.in_flight,
+            sessions: recorded.map_or(0, |recorded| recorded.sessions),
+            cancelled: requests.map_or(0, |requests| requests.ended - requests.completed - requests.failed),
+            is_recorded: ended.is_some() && count >= completed + failed,
+            kernel_sent_first_ns: recorded.and_then(|recorded| recorded.kernel_sent_first),
+            kernel_received_last_ns: recorded.and_then(|recorded| recorded.kernel_received_last),
+        })
+    };
+    phases.iter().filter_map(of).collect()
 }
 
 /// What clients are shown of requests that were recorded: statistics by tag, and output tokens.

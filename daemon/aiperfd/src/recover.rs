@@ -92,6 +92,7 @@ fn save(directory: &RunDir, run_id: &str, build: &Build, kernel_object: &str, fo
         streamed: Vec::new(),
         steered: Vec::new(),
         adaptive_scale: Vec::new(),
+        plugins: Vec::new(),
         client: Some(started.client)
             .filter(|client| !client.is_empty())
             .or_else(|| Some(format!("uid {owner}"))),

@@ -10,8 +10,9 @@ use crate::collect::client_ring::Counters;
 use crate::gpus::Newest;
 use crate::limits::{self, Limits, Taken};
 use crate::live::EndedRequests;
+use crate::loadgen::Step;
 use crate::pipeline::View;
-use crate::progress::{ProgressSource, StartedPhase, Sums, Worker, live_stats};
+use crate::progress::{ProgressSource, Sent, StartedPhase, Worker, courses, live_stats};
 use crate::rolling::Kept;
 use crate::run_dirs::RunDir;
 use crate::threads::lock;
@@ -156,16 +157,17 @@ impl Run {
         }
         let sums = progress_source.sums();
         let sum = |counter: Counter| sums.iter().map(|sums| sums[counter.index()]).sum::<u64>();
-        let (planned, phase) = {
-            let plan = lock(&self.plan);
-            (planned(&plan), progress_source.phase(&plan, sum(Counter::Completed) + sum(Counter::Failed)))
-        };
-        let (requests_recorded, first_failure, shared) = {
+        let (requests_recorded, recorded, shared) = {
             let view = lock(&progress_source.view);
-            let mut failures =
-                view.tally.phases.values().filter_map(|phase| phase.requests.first_failure.clone());
-            (view.recorded, failures.next_back(), Arc::clone(&view.live))
+            (view.recorded, view.tally.phases.clone(), Arc::clone(&view.live))
         };
+        let (planned, phase, phases) = {
+            let plan = lock(&self.plan);
+            let phase = progress_source.phase(&plan, sum(Counter::Completed) + sum(Counter::Failed));
+            let phases = courses(&progress_source.phases, Sent::of(&sums), &plan, &recorded);
+            (planned(&plan), phase, phases)
+        };
+        let first_failure = recorded.into_values().rev().find_map(|phase| phase.requests.first_failure);
         let (live, output_tokens) = live_stats(&shared);
         Progress {
             state: status.state,
@@ -184,6 +186,7 @@ impl Run {
             output_tokens,
             live,
             phase: phase.filter(|_| !status.state.is_final()),
+            phases,
             workers: progress_source.workers(&sums),
             gpus: lock(&progress_source.gpus).values().cloned().collect(),
             steered: lock(&self.steering).done.last().cloned(),
@@ -240,13 +243,35 @@ impl Run {
         lock(&self.steering).done.push(Steered { phase: phase.name.clone(), value, at_ns });
     }
 
+    /// Notes what a phase has passed.
+    pub(crate) fn note_step(&self, phase: u32, step: Step) {
+        match step {
+            Step::Started(at) => self.note_started(phase, at),
+            Step::SentAll(at) => self.change_phase(phase, |started, _| started.sent_all = Some(at)),
+            Step::Ended(at, timed_out) => {
+                self.change_phase(phase, |started, counts| started.ended = Some((at, counts, timed_out)));
+            }
+        }
+    }
+
+    /// Changes what is noted of a phase that has started, with what the workers' counters are.
+    fn change_phase(&self, phase: u32, change: impl FnOnce(&mut StartedPhase, Sent)) {
+        let mut source = lock(&self.progress_source);
+        let counts = Sent::of(&source.sums());
+        if let Some(started) = source.phases.iter_mut().find(|started| started.phase == phase) {
+            change(started, counts);
+        }
+    }
+
     /// Notes that a phase has started, with its load if that changes.
-    pub(crate) fn note_started(&self, phase: u32, at_ns: MonoNs) {
+    fn note_started(&self, phase: u32, at_ns: MonoNs) {
         {
             let mut source = lock(&self.progress_source);
-            let ended = |sums: Sums| sums[Counter::Completed.index()] + sums[Counter::Failed.index()];
-            let ended_before = source.sums().into_iter().map(ended).sum();
-            source.phases.push(StartedPhase { phase, at: at_ns, ended_before });
+            let before = Sent::of(&source.sums());
+            // Each starts once.
+            if source.phases.iter().all(|started| started.phase != phase) {
+                source.phases.push(StartedPhase { phase, at: at_ns, before, sent_all: None, ended: None });
+            }
         }
         let least = {
             let plan = lock(&self.plan);

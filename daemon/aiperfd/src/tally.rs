@@ -33,6 +33,12 @@ pub struct Phase {
     pub requests: Requests,
     /// When the last of them ended.
     pub ended: MonoNs,
+    /// Sessions whose first request is among them.
+    pub sessions: u64,
+    /// When the first of their bytes left, by the kernel's stamp.
+    pub kernel_sent_first: Option<MonoNs>,
+    /// When the last byte of their responses arrived.
+    pub kernel_received_last: Option<MonoNs>,
 }
 
 impl Tally {
@@ -46,6 +52,10 @@ impl Tally {
         }
         if let Some(phase) = self.phases.get_mut(&request.phase) {
             phase.ended = phase.ended.max(request.ended_ns);
+            phase.sessions += u64::from(request.turn == 0);
+            let sent = request.kernel_sent_first_ns;
+            phase.kernel_sent_first = phase.kernel_sent_first.into_iter().chain(sent).min();
+            phase.kernel_received_last = phase.kernel_received_last.max(request.kernel_received_last_ns);
             phase.requests.take(joined);
         }
         for token in &joined.tokens {

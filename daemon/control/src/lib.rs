@@ -194,6 +194,9 @@ pub struct Progress {
     /// The phase whose requests are sent at this moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<PhaseProgress>,
+    /// What each phase that has started has passed, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phases: Vec<PhaseCourse>,
     /// The hot cores, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub workers: Vec<WorkerProgress>,
@@ -336,6 +339,44 @@ pub struct PhaseProgress {
     pub requests_planned: Option<u64>,
     /// Requests that have ended since it started.
     pub requests_ended: u64,
+}
+
+/// What a phase that has started has passed. Times are of the monotonic clock. Requests that are in flight when the next phase starts
+/// without a pause are counted with that one, but for those that are recorded.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhaseCourse {
+    /// Its name.
+    pub name: String,
+    /// Whether it is left out of the results.
+    pub is_warmup: bool,
+    /// Its place among the run's phases, from 1 on.
+    pub number: u32,
+    /// When its first request was due.
+    pub started_ns: MonoNs,
+    /// When it had sent everything.
+    pub sent_all_ns: Option<MonoNs>,
+    /// When it had ended.
+    pub ended_ns: Option<MonoNs>,
+    /// Whether requests were cancelled because its time and its grace were over.
+    pub timed_out: bool,
+    /// Requests handed to the kernel.
+    pub sent: u64,
+    /// Requests that succeeded.
+    pub completed: u64,
+    /// Requests that ended in any other way.
+    pub failed: u64,
+    /// Requests in flight.
+    pub in_flight: u64,
+    /// Sessions of whose first requests records exist.
+    pub sessions: u64,
+    /// Cancelled requests among the recorded ones.
+    pub cancelled: u64,
+    /// Whether it has ended and all its requests are recorded.
+    pub is_recorded: bool,
+    /// When the first byte of its recorded requests left, by the kernel's stamps.
+    pub kernel_sent_first_ns: Option<MonoNs>,
+    /// When the last byte of their responses arrived.
+    pub kernel_received_last_ns: Option<MonoNs>,
 }
 
 /// A hot core of the load generator.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use std::io::Write;
 
 /// Writes the file.
-pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<(), ExportError> {
+pub fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<(), ExportError> {
     serde_json::to_writer_pretty(out, &document(artifacts, &foreign_errors(artifacts)?))?;
     Ok(())
 }

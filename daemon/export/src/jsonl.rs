@@ -16,28 +16,77 @@ use store::Exchange;
 pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<(), ExportError> {
     let mut line = Line::default();
     for (exchange, number) in artifacts.numbered()? {
-        let exchange = exchange?;
-        let case = Case { request: &exchange.request, settings: artifacts.settings };
         line.start();
-        match &exchange.foreign {
-            Some(foreign) => line.put_json("metadata", &foreign.metadata)?,
-            None => line.object("metadata", |line| metadata(line, artifacts, &exchange.request, number))?,
-        }
-        line.object("metrics", |line| metrics(line, &case, &exchange))?;
-        if artifacts.run.plan.output.export_http_trace && exchange.request.sent_bytes > 0 {
-            line.object("trace_data", |line| trace::write(line, artifacts, &exchange))?;
-        }
-        if case.is_valid() && exchange.request.spec_decode_steps.is_some() {
-            line.object("spec_decode_acceptance", |line| accepted_drafts(line, &case))?;
-        }
-        match exchange.foreign.as_ref().and_then(|foreign| foreign.error.as_deref()) {
-            Some(error) => line.put_json("error", error)?,
-            None if case.is_valid() => {}
-            None => line.object("error", |line| error(line, &exchange.request))?,
-        }
+        fields(&mut line, artifacts, &exchange?, number)?;
         line.end_into(out)?;
     }
     Ok(())
+}
+
+/// Passes on each request of a measured phase as a line of JSON that ends with a line feed, with the phase's place among the measured
+/// ones, until `take` returns false: the file's fields, after those that processors written for AIPerf read, `latency_ms`, `ttft_ms`,
+/// `status`, `timestamp` (seconds since 1970) and `phase`.
+///
+/// # Errors
+/// When the run's records cannot be read.
+pub fn rows(artifacts: &Artifacts<'_>, take: &mut dyn FnMut(u32, &[u8]) -> bool) -> Result<(), ExportError> {
+    let mut line = Line::default();
+    let mut measured = Vec::new();
+    for (exchange, number) in artifacts.numbered()? {
+        let exchange = exchange?;
+        let case = Case { request: &exchange.request, settings: artifacts.settings };
+        if !case.is_profiling() {
+            continue;
+        }
+        let name = &exchange.request.phase;
+        let set = measured.iter().position(|phase| phase == name).unwrap_or_else(|| {
+            measured.push(name.clone());
+            measured.len() - 1
+        });
+        line.start();
+        line.put("phase", name)?;
+        line.put("status", if case.is_valid() { "success" } else { "error" })?;
+        let seconds = float(artifacts.settings.clock.real(case.started()).0) / 1e9;
+        line.put("timestamp", &seconds)?;
+        for (key, tag) in [("latency_ms", "request_latency"), ("ttft_ms", "time_to_first_token")] {
+            let value = values(&case).find(|(metric, _)| metric.tag == tag);
+            if let Some((_, value)) = value.filter(|_| case.is_valid()) {
+                line.put(key, &value.get())?;
+            }
+        }
+        fields(&mut line, artifacts, &exchange, number)?;
+        let mut row = Vec::new();
+        line.end_into(&mut row)?;
+        if !take(u32::try_from(set).unwrap_or(u32::MAX), &row) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn fields(
+    line: &mut Line,
+    artifacts: &Artifacts<'_>,
+    exchange: &Exchange,
+    number: u32,
+) -> Result<(), ExportError> {
+    let case = Case { request: &exchange.request, settings: artifacts.settings };
+    match &exchange.foreign {
+        Some(foreign) => line.put_json("metadata", &foreign.metadata)?,
+        None => line.object("metadata", |line| metadata(line, artifacts, &exchange.request, number))?,
+    }
+    line.object("metrics", |line| metrics(line, &case, exchange))?;
+    if artifacts.run.plan.output.export_http_trace && exchange.request.sent_bytes > 0 {
+        line.object("trace_data", |line| trace::write(line, artifacts, exchange))?;
+    }
+    if case.is_valid() && exchange.request.spec_decode_steps.is_some() {
+        line.object("spec_decode_acceptance", |line| accepted_drafts(line, &case))?;
+    }
+    match exchange.foreign.as_ref().and_then(|foreign| foreign.error.as_deref()) {
+        Some(error) => line.put_json("error", error),
+        None if case.is_valid() => Ok(()),
+        None => line.object("error", |line| error(line, &exchange.request)),
+    }
 }
 
 /// The request's identity and times by AIPerf's keys; times are nanoseconds since the epoch.

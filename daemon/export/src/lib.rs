@@ -52,6 +52,8 @@ pub use html::{
     Conversation, LivePage, Message, Paper as HtmlPaper, Part as HtmlPart, RunVerdict as HtmlVerdict, Turn,
     part as html_part,
 };
+pub use json::write as write_summary;
+pub use jsonl::rows;
 pub use payloads::Payloads;
 pub use registry::{EXPORTERS, Exporter, write_wanted};
 pub use server::ServerMetrics;

@@ -287,6 +287,7 @@ fn run(config: &Config, summary: &Value, measured: &[String]) -> Run {
         streamed: Vec::new(),
         steered: Vec::new(),
         adaptive_scale: Vec::new(),
+        plugins: Vec::new(),
         client: None,
         verdict: Verdict::from_reasons(vec![reason]),
     }

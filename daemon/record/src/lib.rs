@@ -37,7 +37,7 @@ pub use gpu_sample::GpuSample;
 pub use payload::Payload;
 pub use request::Request;
 pub use response::Response;
-pub use run::{GpuSource, Host, Loss, Phase, Run, SCHEMA_VERSION, Scaled, Steered, Streamed};
+pub use run::{GpuSource, Host, Loss, Phase, Plugin, Run, SCHEMA_VERSION, Scaled, Steered, Streamed};
 pub use server_sample::{SCRAPE, ServerSample};
 pub use stage::{STAGES, Stage};
 pub use token::Token;

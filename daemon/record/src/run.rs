@@ -68,6 +68,9 @@ pub struct Run {
     /// How each phase that changed its own load ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub adaptive_scale: Vec<Scaled>,
+    /// Plugins that were called about it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plugins: Vec<Plugin>,
     /// The client that created the run, from the control socket's peer credentials.
     pub client: Option<String>,
     /// Whether the numbers may be used.
@@ -152,6 +155,23 @@ pub struct Streamed {
     pub dropped: u64,
     /// Why the last failed export did.
     pub problem: Option<String>,
+}
+
+/// A plugin that was called about a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plugin {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The digest of its package's code, or of its program: SHA-256, in hex.
+    pub digest: Option<String>,
+    /// Its components that were used: `kind.name`.
+    pub components: Vec<String>,
+    /// Rows of requests that it was not given, because it was too slow.
+    pub dropped_rows: u64,
+    /// What went wrong with it.
+    pub faults: Vec<String>,
 }
 
 /// Where a run ran.

@@ -14,7 +14,7 @@ use crate::ring::uring::SocketStamps;
 use crate::secrets::Secrets;
 use crate::shape::{self, Starts, Users};
 use crate::steering::Controls;
-use crate::worker::{self, Assignment, Threshold};
+use crate::worker::{self, Assignment, Passed, Threshold};
 use common::clock::{DurationNs, MonoNs};
 use spec::Plan;
 use spec::handshake::{Report, Setup};
@@ -29,8 +29,8 @@ use std::thread::JoinHandle;
 pub(super) struct RunThreads {
     pub(super) threads: Vec<JoinHandle<io::Result<()>>>,
     pub(super) starts: Vec<Sender<MonoNs>>,
-    /// Receives the end of a phase of each worker.
-    pub(super) ended: Receiver<worker::Ended>,
+    /// Receives what each worker has passed of its phases.
+    pub(super) passed: Receiver<Passed>,
 }
 
 /// What all threads share.
@@ -56,8 +56,8 @@ impl RunThreads {
         ready: Ready,
         shared: &Shared<'_>,
     ) -> Result<Self, Failure> {
-        let (ended_in, ended) = mpsc::channel();
-        let mut run = Self { threads: Vec::new(), starts: Vec::new(), ended };
+        let (passed_in, passed) = mpsc::channel();
+        let mut run = Self { threads: Vec::new(), starts: Vec::new(), passed };
         // Bodies with a session's marker are its own.
         let has_own = setup.plan.load.cache_bust.is_some_and(|place| !place.isolates_warmup());
         let kept = if has_own { 0 } else { ready.conversations.count() };
@@ -68,7 +68,7 @@ impl RunThreads {
         for (number, (memory, spool)) in given.workers.into_iter().enumerate() {
             let gauge = Gauge::map(memory.as_fd()).map_err(|error| Failure::Load("map a ring", error))?;
             spools.push((spool, gauge));
-            let senders = Senders { ready: ready_in.clone(), ended: ended_in.clone() };
+            let senders = Senders { ready: ready_in.clone(), passed: passed_in.clone() };
             run.worker(setup, &ready, &bodies, number, &memory, senders, (shared, warming.as_ref()))?;
         }
         let (secrets, exceeded) = (shared.secrets.clone(), Arc::clone(shared.exceeded));
@@ -135,7 +135,7 @@ impl RunThreads {
             phases: phases(plan, &ready.trace, number, workers, shared.controls)?,
             ready: senders.ready,
             begin: begin_out,
-            ended: senders.ended,
+            passed: senders.passed,
             queue,
             composer: composer.thread().clone(),
             numbering,
@@ -175,22 +175,18 @@ impl RunThreads {
         reporter: &mut Reporter,
     ) -> Vec<JoinHandle<io::Result<()>>> {
         let mut begin = begin;
-        for (number, phase) in phases.iter().enumerate() {
-            let is_seamless = phase.is_seamless && number > 0;
-            if !is_seamless {
+        let mut course = Course::new(phases.len(), self.starts.len());
+        for (phase, number) in phases.iter().zip(0..) {
+            if !phase.is_seamless || number == 0 {
                 for worker in &self.starts {
                     // A worker that has ended already reported why.
                     worker.send(begin).ok();
                 }
-                report_start(reporter, number, begin);
+                reporter.send(&Report::Phase { phase: number, at_ns: begin });
             }
-            let mut started = begin;
-            for _ in &self.starts {
-                let Ok(ended) = self.ended.recv() else { return self.threads };
-                started = if is_seamless { started.min(ended.started).max(begin) } else { started };
-            }
-            if is_seamless {
-                report_start(reporter, number, started);
+            while !course.has_ended(number) {
+                let Ok(passed) = self.passed.recv() else { return self.threads };
+                course.take(passed).iter().for_each(|report| reporter.send(report));
             }
             begin = clock::mono() + PHASE_DELAY;
         }
@@ -198,14 +194,61 @@ impl RunThreads {
     }
 }
 
-fn report_start(reporter: &mut Reporter, phase: usize, at_ns: MonoNs) {
-    reporter.send(&Report::Phase { phase: u32::try_from(phase).unwrap_or(u32::MAX), at_ns });
+/// How far the workers are, of which one may be in the next phase already.
+struct Course {
+    workers: usize,
+    phases: Vec<PhaseCourse>,
+}
+
+/// How far the workers are in one phase.
+#[derive(Clone, Copy, Default)]
+struct PhaseCourse {
+    has_started: bool,
+    /// Workers that have sent everything, and that have ended it.
+    sent: usize,
+    ended: usize,
+    timed_out: bool,
+}
+
+impl Course {
+    fn new(phases: usize, workers: usize) -> Self {
+        Self { workers, phases: vec![PhaseCourse::default(); phases] }
+    }
+
+    fn has_ended(&self, phase: u32) -> bool {
+        self.phases.get(phase as usize).is_none_or(|phase| phase.ended >= self.workers)
+    }
+
+    /// Notes what a worker has passed; returns what is to be reported of the phase, as the first one starts it and the last one
+    /// ends it.
+    fn take(&mut self, passed: Passed) -> Option<Report> {
+        let (Passed::Started { phase, .. } | Passed::Sent { phase, .. } | Passed::Ended { phase, .. }) =
+            passed;
+        let workers = self.workers;
+        let course = self.phases.get_mut(phase as usize)?;
+        match passed {
+            Passed::Started { at, .. } => {
+                let is_first = !std::mem::replace(&mut course.has_started, true);
+                is_first.then_some(Report::Phase { phase, at_ns: at })
+            }
+            Passed::Sent { at, .. } => {
+                course.sent += 1;
+                (course.sent == workers).then_some(Report::PhaseSent { phase, at_ns: at })
+            }
+            Passed::Ended { at, timed_out, .. } => {
+                course.ended += 1;
+                course.timed_out |= timed_out;
+                let timed_out = course.timed_out;
+                (course.ended == workers).then_some(Report::PhaseEnded { phase, at_ns: at, timed_out })
+            }
+        }
+    }
 }
 
 /// Where a worker reports its progress.
 struct Senders {
     ready: Sender<io::Result<()>>,
-    ended: Sender<worker::Ended>,
+    passed: Sender<Passed>,
 }
 
 /// The workers that have a warm-up before them, if its requests have a marker.

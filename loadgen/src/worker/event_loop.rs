@@ -9,7 +9,7 @@ use super::pool::Pool;
 use super::reach::Reaches;
 use super::stamps::Stamper;
 use super::turns::Turns;
-use super::{Assignment, Ended, Phase, widen};
+use super::{Assignment, Passed, Phase, widen};
 use crate::report::Reporter;
 use crate::ring::uring::{Completion, Event, Ring};
 use common::client_event::Outcome;
@@ -36,8 +36,15 @@ pub(super) struct Worker {
 /// Starts and ends of a worker's phases, which all workers of a run have in common.
 pub(super) struct Control {
     begin: Receiver<MonoNs>,
-    ended: Sender<Ended>,
+    passed: Sender<Passed>,
     warming: Option<Arc<AtomicU32>>,
+}
+
+impl Control {
+    /// No thread receives what a run that is being stopped has passed.
+    fn pass(&self, passed: Passed) {
+        self.passed.send(passed).ok();
+    }
 }
 
 impl Worker {
@@ -62,7 +69,7 @@ impl Worker {
             wait: assignment.wait,
         };
         let control =
-            Control { begin: assignment.begin, ended: assignment.ended, warming: assignment.warming };
+            Control { begin: assignment.begin, passed: assignment.passed, warming: assignment.warming };
         (worker, control)
     }
 
@@ -78,7 +85,9 @@ impl Worker {
         let mut phases = (0..).zip(phases).peekable();
         while let Some((number, phase)) = phases.next() {
             let started = if phase.is_seamless && number > 0 {
-                clock::mono()
+                let at = clock::mono();
+                control.pass(Passed::Started { phase: number, at });
+                at
             } else {
                 let Ok(started) = control.begin.recv() else { return Ok(()) };
                 started
@@ -96,7 +105,7 @@ impl Worker {
             }
             self.pacer.start(number, phase, started);
             let drains = !phases.peek().is_some_and(|(_, next)| next.is_seamless);
-            let result = self.run_phase(drains);
+            let result = self.run_phase(number, drains, control);
             if result.is_err() {
                 // The others must not wait for a phase that this worker will never end.
                 self.pacer.stop_all();
@@ -105,25 +114,33 @@ impl Worker {
                 // Its first requests are ready before it is known when it starts.
                 self.pacer.count_anew();
             }
-            // No thread waits for the end of a run that is being stopped.
-            control.ended.send(Ended { phase: number, started }).ok();
+            let timed_out = matches!(result, Ok(true));
+            control.pass(Passed::Ended { phase: number, at: clock::mono(), timed_out });
             result?;
         }
         Ok(())
     }
 
-    /// Sends the phase's requests; with `drains`, until all of them have ended.
-    fn run_phase(&mut self, drains: bool) -> io::Result<()> {
+    /// Sends the phase's requests; with `drains`, until all of them have ended. Returns whether its time was over before they had.
+    fn run_phase(&mut self, phase: u32, drains: bool, control: &Control) -> io::Result<bool> {
+        let mut has_sent_all = false;
         let mut turn_start = clock::mono();
         loop {
             self.issue(turn_start);
             self.expire(turn_start);
             self.reporter.counters().set(Counter::InFlight, u64::from(self.pacer.in_flight()));
             self.reporter.counters().publish();
-            if self.pacer.is_over(turn_start, drains) {
-                let unsent = self.pacer.end(drains);
-                self.reporter.counters().count(Counter::Unsent, unsent);
-                return Ok(());
+            if self.pacer.has_sent_all(turn_start) {
+                if !has_sent_all {
+                    has_sent_all = true;
+                    control.pass(Passed::Sent { phase, at: turn_start });
+                }
+                if !drains || self.pacer.in_flight() == 0 {
+                    let timed_out = self.pacer.has_timed_out(turn_start);
+                    let unsent = self.pacer.end(drains);
+                    self.reporter.counters().count(Counter::Unsent, unsent);
+                    return Ok(timed_out);
+                }
             }
             self.wait(turn_start)?;
             while let Some(completion) = self.ring.reap() {

@@ -61,8 +61,8 @@ pub struct Assignment {
     pub ready: Sender<io::Result<()>>,
     /// Receives the start of each phase that is not seamless.
     pub begin: Receiver<MonoNs>,
-    /// Sends the end of each phase.
-    pub ended: Sender<Ended>,
+    /// Sends what it has passed of each phase.
+    pub passed: Sender<Passed>,
     /// Requests that are ready.
     pub queue: PreparedQueue,
     /// The thread that makes them; woken when a session goes on.
@@ -122,13 +122,32 @@ pub struct Phase {
     pub limits_prefill: bool,
 }
 
-/// A phase that is over for a worker.
+/// What a worker has passed of a phase, which is named by its place in the plan.
 #[derive(Clone, Copy, Debug)]
-pub struct Ended {
-    /// Its place in the plan.
-    pub phase: u32,
-    /// When it started there.
-    pub started: MonoNs,
+pub enum Passed {
+    /// It has started a phase that is seamless: the start of others is given to it.
+    Started {
+        /// The phase.
+        phase: u32,
+        /// When.
+        at: MonoNs,
+    },
+    /// It has sent everything.
+    Sent {
+        /// The phase.
+        phase: u32,
+        /// When it knew.
+        at: MonoNs,
+    },
+    /// The phase is over for it.
+    Ended {
+        /// The phase.
+        phase: u32,
+        /// When.
+        at: MonoNs,
+        /// Whether requests were cancelled because its time and its grace were over.
+        timed_out: bool,
+    },
 }
 
 /// No stop request: go on.

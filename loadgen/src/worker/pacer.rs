@@ -101,10 +101,17 @@ impl Pacer {
         self.schedule = (phase.schedule)(started, self.schedule.open_sessions());
     }
 
-    /// Whether the phase is over: everything was sent, and with `drains` everything has ended.
+    /// Whether the phase has sent everything.
     #[inline]
-    pub(super) fn is_over(&self, now: MonoNs, drains: bool) -> bool {
-        self.schedule.is_done(now) && (self.in_flight == 0 || !drains)
+    pub(super) fn has_sent_all(&self, now: MonoNs) -> bool {
+        self.schedule.is_done(now)
+    }
+
+    /// Whether what it has in flight was cancelled, because the phase's time and its grace were over.
+    pub(super) fn has_timed_out(&self, now: MonoNs) -> bool {
+        self.stop.has_cancelled
+            && self.stop.request.load(Ordering::Relaxed) != STOP
+            && self.schedule.grace_is_over(now)
     }
 
     /// Ends the phase, with `drains` its sessions too; returns how many of its requests should have been sent and were not.

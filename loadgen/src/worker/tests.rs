@@ -105,7 +105,7 @@ fn allocations(server: &Server, requests: u64) -> Option<u64> {
     };
     let (ready_in, ready) = channel();
     let (begin_in, begin) = channel();
-    let (ended, _ended_out) = channel();
+    let (passed, _passed_out) = channel();
     begin_in.send(clock::mono()).unwrap();
     let assignment = Assignment {
         worker: 0,
@@ -119,7 +119,7 @@ fn allocations(server: &Server, requests: u64) -> Option<u64> {
         }],
         ready: ready_in,
         begin,
-        ended,
+        passed,
         queue,
         composer: composer.thread().clone(),
         numbering: Arc::default(),

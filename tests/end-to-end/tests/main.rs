@@ -36,6 +36,7 @@ mod mlflow;
 mod observe;
 mod otel;
 mod pages;
+mod plugins;
 mod preparation;
 mod private_daemon;
 mod proxies;

@@ -25,6 +25,7 @@ const TABLE: &[(&str, May)] = &[
     ("doctor", May::Import(&["record"])),
     ("experiment", May::Import(&[])),
     ("picture", May::Import(&[])),
+    ("aiperfd-plugin", May::Import(&[])),
     ("join", May::Import(&["common", "record"])),
     ("statistics", May::Import(&[])),
     ("metric", May::Import(&["common", "record", "spec", "statistics"])),
@@ -47,6 +48,7 @@ const TABLE: &[(&str, May)] = &[
     (
         "aiperf-ctl",
         May::Import(&[
+            "aiperfd-plugin",
             "clock",
             "common",
             "control",

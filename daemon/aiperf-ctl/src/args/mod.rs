@@ -19,6 +19,7 @@ mod multi_run;
 mod output;
 mod parse;
 mod plot;
+mod plugin;
 mod prompt;
 mod publish;
 mod recipe;
@@ -55,6 +56,7 @@ pub(crate) use multi_run::{ConvergenceMode, ConvergenceStat, MultiRunArgs};
 pub(crate) use output::{ConsoleArg, ExportLevelArg, OutputArgs, Ui};
 pub(crate) use parse::{Base, NOT_STORED, Unparsed, parse, profile_command};
 pub(crate) use plot::{PictureArg, PlotArgs, ThemeArg};
+pub(crate) use plugin::{PluginArgs, PluginsArgs, SupervisePluginArgs};
 pub(crate) use publish::PublishArgs;
 pub(crate) use report::{FormatArg, ReportArgs};
 pub(crate) use runs::{RunsArgs, RunsCommand};
@@ -109,6 +111,9 @@ pub enum Command {
     /// Restores the terminal when the process that shows a dashboard on it is gone; started by it.
     #[command(hide = true)]
     GuardTerminal,
+    /// Supervises a plugin, and ends all that it has started; started by the command that uses the plugin.
+    #[command(hide = true)]
+    SupervisePlugin(SupervisePluginArgs),
     /// Publishes metrics of what a daemon observes; started by the daemon.
     #[command(hide = true)]
     Publish(PublishArgs),
@@ -118,6 +123,8 @@ pub enum Command {
     Compare(CompareArgs),
     /// Plots a run over its time, or compares several: PNG and SVG, also of runs of NVIDIA AIPerf.
     Plot(Box<PlotArgs>),
+    /// Lists plugins: those that are installed, and what is built in.
+    Plugins(PluginsArgs),
     /// Makes, checks and expands configuration files for `profile --config`.
     Config(ConfigArgs),
     /// Writes a stored run as a timeline for Perfetto or Chrome: connections, sessions, the server's queue, GPUs.
@@ -217,6 +224,9 @@ pub struct ProfileArgs {
     /// Telemetry in addition to the requests' timing.
     #[command(flatten)]
     pub telemetry: TelemetryArgs,
+    /// Programs of others that are called about a run.
+    #[command(flatten)]
+    pub plugin: PluginArgs,
     /// How the programs behave.
     #[command(flatten)]
     pub service: ServiceArgs,

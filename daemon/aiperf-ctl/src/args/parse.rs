@@ -652,6 +652,10 @@ pub(crate) const NOT_STORED: &[&str] = &[
     "parameter-sweep-mode",
     "parameter-sweep-same-seed",
     "plot-required",
+    "plugin",
+    "plugin-allow",
+    "plugin-python",
+    "plugin-timeout",
     "profile-run-cooldown-seconds",
     "profile-run-disable-warmup-after-first",
     "restart",
@@ -755,10 +759,6 @@ mod tests {
         check("aiperf-ctl profile -m m --benchmark-duration 10s", "a number of seconds, without a unit: 10");
         check("aiperf-ctl profile -m m --slice-duration 2m", "a number of seconds, without a unit: 120");
         check("aiperf-ctl profile -m m --isl 1.5", "`1.5` is not a whole number");
-        check(
-            "aiperf plugins list",
-            "`plugins` is a command of NVIDIA AIPerf that is not supported: there are no plugins",
-        );
         check("aiperf-ctl no-such-command", "unrecognized subcommand");
     }
 

@@ -18,7 +18,6 @@ pub(super) const UNSUPPORTED_SUBCOMMANDS: &[(&str, &str)] = &[
     ),
     ("chat", "interactive chat is not supported; use `curl`, or any chat client of the OpenAI API"),
     ("kube", "run aiperf-ctl in a pod of your own; Kubernetes is not supported directly"),
-    ("plugins", "there are no plugins; `profile --help` lists everything supported"),
     ("proxy", "there is no message bus between the programs"),
     (
         "service",

@@ -138,6 +138,7 @@ const FREE: &[&str] = &[
     "variables",
     "sweep",
     "plot",
+    "plugins",
     "slos",
     "endpoint.headers",
     "endpoint.extra",

@@ -9,6 +9,7 @@
 pub(crate) mod command;
 mod document;
 mod keys;
+mod plugins;
 mod substitute;
 mod templates;
 pub(crate) mod user_files;
@@ -403,6 +404,13 @@ impl Reader {
                 }
                 ("slos", Value::Object(limits)) => self.objectives(&limits)?,
                 ("artifacts", Value::Object(artifacts)) => self.artifacts(artifacts)?,
+                ("plugins", value) => {
+                    let words =
+                        plugins::words(&value).map_err(|why| format!("`{}`{why}", self.at("plugins")))?;
+                    if !words.is_empty() {
+                        self.push(Target::Flag("--plugin".to_owned()), "plugins", words);
+                    }
+                }
                 ("gpu_telemetry", value) => self.gpu_telemetry(value)?,
                 ("server_metrics", Value::String(url)) => {
                     self.put("--server-metrics", &key, Value::String(url))?

@@ -1,10 +1,10 @@
 //! What observes a run besides the daemon, or receives its results while it is under way: one file per observer.
 //!
 //! ```text
-//! check ──▶ prepare ──▶ start ──▶ follow ──▶ progress … ──▶ finish ──▶ report
-//! the       before a    before    the run    while it       stores     the run's
-//! plan      daemon is   the run   exists     goes on        what was   report is
-//! alone     found       exists               │              seen       computed
+//! check ──▶ prepare ──▶ start ──▶ follow ──▶ progress … ──▶ finish ──▶ after ──▶ report
+//! the       before a    before    the run    while it       stores     completes the run's
+//! plan      daemon is   the run   exists     goes on        what was   the run's report is
+//! alone     found       exists               │              seen       results   shown
 //!                                            └──▶ discard: there is no run to store it with
 //! ```
 //!
@@ -14,6 +14,7 @@ pub(crate) mod adaptive_scale;
 mod gpu_exporters;
 mod limits;
 pub(crate) mod network_latency;
+mod plugins;
 mod profiler;
 mod scraping;
 mod server_metrics;
@@ -36,6 +37,7 @@ use tokio::task::JoinHandle;
 
 /// Every observer, in the order in which they take each step.
 const OBSERVERS: &[for<'a> fn(Setup<'a>) -> Checked<'a>] = &[
+    plugins::check,
     profiler::check,
     sink::check,
     server_metrics::check,
@@ -101,6 +103,11 @@ trait Observer {
     /// What is certain of the limits, if it ended the run for that.
     fn certain(&self) -> Option<Certain> {
         None
+    }
+
+    /// Completes the run's results, which have been written and not shown; returns what is to be shown below them.
+    fn after(&mut self, _reported: &mut Reported, _directory: &Path, _width: u32) -> Result<String> {
+        Ok(String::new())
     }
 
     /// Stops, when there is no run to store anything with.
@@ -182,6 +189,15 @@ impl<'a> Observers<'a> {
         let streamed = self.0.iter_mut().flat_map(|observer| observer.streamed()).collect::<Vec<_>>();
         let scaled = self.0.iter_mut().flat_map(|observer| observer.scaled()).collect::<Vec<_>>();
         note(streamed, scaled, directory)
+    }
+
+    /// Completes the run's results, which have been written and not shown; returns what is to be shown below them.
+    ///
+    /// # Errors
+    /// When the run's files cannot be read or written.
+    pub(crate) fn after(&mut self, reported: &mut Reported, directory: &Path, width: u32) -> Result<String> {
+        let texts = self.0.iter_mut().map(|observer| observer.after(reported, directory, width));
+        texts.collect::<Result<Vec<_>>>().map(|texts| texts.concat())
     }
 
     /// Stops, when there is no run to store anything with.

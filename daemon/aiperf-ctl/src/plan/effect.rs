@@ -486,6 +486,11 @@ const RULES: &[Rule] = &[
         otherwise: Warned("it needs --convergence-metric"),
         flags: &["convergence-stat", "convergence-mode", "convergence-threshold"],
     },
+    Rule {
+        works: |run| run.has("plugin"),
+        otherwise: Warned("has no effect without --plugin"),
+        flags: &["plugin-allow", "plugin-python", "plugin-timeout"],
+    },
     // Telemetry and exporters.
     Rule {
         works: |run| run.has("otel-url"),
@@ -622,6 +627,7 @@ const ALWAYS: &[&str] = &[
     "osl-steps",
     "otel-url",
     "phases",
+    "plugin",
     "prefill-concurrency",
     "profile-export-prefix",
     "public-dataset",

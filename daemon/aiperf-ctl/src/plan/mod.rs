@@ -13,6 +13,7 @@ mod observers;
 pub(crate) mod output;
 mod pairs;
 pub(crate) mod phases;
+mod plugins;
 mod secret;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -102,6 +103,7 @@ fn planned(args: &ProfileArgs, command_line: &[String]) -> Planned<Checked> {
     let artifact_dir =
         args.output.artifact_dir.clone().unwrap_or_else(|| output::default_dir(&endpoint, &load));
     let observers = observers::observers(&args.telemetry, &args.endpoint, &endpoint)?;
+    let observers = Observers { plugins: plugins::plugins(&args.plugin)?, ..observers };
     let preparation = observers::preparation(&args.endpoint);
     warnings.extend(gpu::warnings(&args.telemetry, &endpoint.urls));
     let plan = Plan {

@@ -29,6 +29,7 @@ pub(super) fn observers(
         profiler: profiler(server),
         stream: stream(args, endpoint)?,
         limits: Vec::new(),
+        plugins: None,
     })
 }
 

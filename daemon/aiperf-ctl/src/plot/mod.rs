@@ -43,6 +43,11 @@ use picture::{Figure, Theme};
 use std::path::{Path, PathBuf};
 use types::Draw;
 
+/// The names of the types of plots.
+pub(crate) fn type_names() -> impl Iterator<Item = &'static str> {
+    types::PLOT_TYPES.iter().map(|known| known.name)
+}
+
 /// Plots the runs below some paths; returns the exit status.
 pub(crate) fn run(args: &PlotArgs) -> Result<u8> {
     memory::limit();

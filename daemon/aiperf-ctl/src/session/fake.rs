@@ -168,6 +168,7 @@ pub(crate) fn run() -> Run {
         streamed: Vec::new(),
         steered: Vec::new(),
         adaptive_scale: Vec::new(),
+        plugins: Vec::new(),
         client: None,
         verdict: Verdict::from_reasons(Vec::new()),
     }

@@ -24,10 +24,10 @@ use crate::gpu_telemetry;
 use crate::interrupt::{self, Interrupted};
 use crate::observer::{Certain, Observers, Setup};
 use crate::plan::Profile;
-use crate::report::Reported;
+use crate::report::{Reported, terminal};
 use crate::resolve::Resolved;
 use crate::server_calls::ServerCalls;
-use crate::terminal::print_note;
+use crate::terminal::{print_note, print_result};
 use anyhow::{Context, Result};
 use control::{Create, State};
 use spec::{CacheBust, CacheState};
@@ -148,16 +148,21 @@ impl<'a> LiveSession<'a> {
         *self.daemon.borrow_mut() = Some(daemon).filter(|_| self.is_of_many());
         let certain = observers.certain();
         observers.finish(directory)?;
-        let reported = Reported::compute(directory)?;
+        let mut reported = Reported::compute(directory)?;
         outcome::warn_of_timestamp_source(&reported.run);
         gpu_telemetry::warn_after(&reported.run);
         reported.write(directory)?;
+        let width = u32::try_from(terminal(args.output.console).0).unwrap_or(u32::MAX);
+        let below = observers.after(&mut reported, directory, width)?;
         self.display.ends(&reported);
         match args.swept {
             // It has a line of its own in the experiment.
             Some(_) => {}
             None if self.is_of_many() => print_note(&reported.line()),
-            None => reported.print(args.output.console)?,
+            None => {
+                reported.print(args.output.console)?;
+                print_result(&below);
+            }
         }
         observers.report(&reported);
         let status = outcome::status(&reported, profile.plan.output.fail_on);

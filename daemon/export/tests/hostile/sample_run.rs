@@ -53,6 +53,7 @@ pub(crate) fn sample_run(epoch_ns: u64) -> Run {
         }],
         steered: Vec::new(),
         adaptive_scale: Vec::new(),
+        plugins: Vec::new(),
         client: None,
         verdict: Verdict::from_reasons(vec![reason]),
     }

@@ -62,6 +62,7 @@ fn at(second: u32) -> Progress {
         requests_late: 5,
         output_tokens: done * 100,
         live: live.map(|(tag, stats)| (tag.to_owned(), stats)).into(),
+        phases: Vec::new(),
         phase: Some(PhaseProgress {
             name: "profiling".to_owned(),
             is_warmup: false,
