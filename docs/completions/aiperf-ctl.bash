@@ -181,6 +181,9 @@ _aiperf__ctl() {
             aiperf__ctl__subcmd__help__subcmd__config,validate)
                 cmd="aiperf__ctl__subcmd__help__subcmd__config__subcmd__validate"
                 ;;
+            aiperf__ctl__subcmd__help__subcmd__plugins,new)
+                cmd="aiperf__ctl__subcmd__help__subcmd__plugins__subcmd__new"
+                ;;
             aiperf__ctl__subcmd__help__subcmd__runs,fetch)
                 cmd="aiperf__ctl__subcmd__help__subcmd__runs__subcmd__fetch"
                 ;;
@@ -195,6 +198,18 @@ _aiperf__ctl() {
                 ;;
             aiperf__ctl__subcmd__help__subcmd__runs,show)
                 cmd="aiperf__ctl__subcmd__help__subcmd__runs__subcmd__show"
+                ;;
+            aiperf__ctl__subcmd__plugins,help)
+                cmd="aiperf__ctl__subcmd__plugins__subcmd__help"
+                ;;
+            aiperf__ctl__subcmd__plugins,new)
+                cmd="aiperf__ctl__subcmd__plugins__subcmd__new"
+                ;;
+            aiperf__ctl__subcmd__plugins__subcmd__help,help)
+                cmd="aiperf__ctl__subcmd__plugins__subcmd__help__subcmd__help"
+                ;;
+            aiperf__ctl__subcmd__plugins__subcmd__help,new)
+                cmd="aiperf__ctl__subcmd__plugins__subcmd__help__subcmd__new"
                 ;;
             aiperf__ctl__subcmd__runs,delete)
                 cmd="aiperf__ctl__subcmd__runs__subcmd__rm"
@@ -1002,8 +1017,22 @@ _aiperf__ctl() {
             return 0
             ;;
         aiperf__ctl__subcmd__help__subcmd__plugins)
-            opts=""
+            opts="new"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aiperf__ctl__subcmd__help__subcmd__plugins__subcmd__new)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1342,7 +1371,7 @@ _aiperf__ctl() {
             return 0
             ;;
         aiperf__ctl__subcmd__plugins)
-            opts="-h --all --validate --plugin-python --help"
+            opts="-h --all --validate --plugin-python --help new help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1350,6 +1379,66 @@ _aiperf__ctl() {
             case "${prev}" in
                 --plugin-python)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aiperf__ctl__subcmd__plugins__subcmd__help)
+            opts="new help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aiperf__ctl__subcmd__plugins__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aiperf__ctl__subcmd__plugins__subcmd__help__subcmd__new)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aiperf__ctl__subcmd__plugins__subcmd__new)
+            opts="-h --lang --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --lang)
+                    COMPREPLY=($(compgen -W "python rust" -- "${cur}"))
                     return 0
                     ;;
                 *)

@@ -197,8 +197,17 @@ fn printed(command: &mut Command) -> Result<(ExitStatus, String)> {
 /// As many as this repository's servers of tests and load generators share two cores with.
 const AT_A_TIME: usize = 2;
 /// Those that take more than ten seconds, the longest first.
-const LONG: &[&str] =
-    &["mlflow", "kills", "bounded_server", "otel", "media", "command_lines", "full_disk", "tokenizer"];
+const LONG: &[&str] = &[
+    "mlflow",
+    "kills",
+    "plugins",
+    "bounded_server",
+    "otel",
+    "media",
+    "command_lines",
+    "full_disk",
+    "tokenizer",
+];
 /// The program whose modules are run one by one.
 const END_TO_END: &str = "end-to-end";
 /// Those whose load must be the only one.

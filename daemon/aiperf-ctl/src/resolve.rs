@@ -47,7 +47,8 @@ pub(crate) fn resolve(args: &ProfileArgs, checked: Checked) -> Result<Resolved> 
         }
     }
     let mut inputs = dataset::media(args, &profile.plan)?;
-    inputs.extend(dataset::read(args, &mut profile.plan)?.map(|rows| ("dataset", rows)));
+    let plugins = profile.observers.plugins.clone();
+    inputs.extend(dataset::read(args, &mut profile.plan, plugins.as_ref())?.map(|rows| ("dataset", rows)));
     profile.plan.check().map_err(|fault| refusal(args, &profile.plan.load.phases, &fault))?;
     inputs.extend(named(&profile, args.tokenizer.tokenizer_revision.as_deref())?);
     Ok(Resolved { profile, inputs })

@@ -119,6 +119,9 @@ pub struct Open {
     pub config: Map<String, Value>,
     /// The run's artifact directory, an absolute path.
     pub directory: String,
+    /// Of a dataset loader, the file that it is to read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
 }
 
 /// Result of `open`.
@@ -297,6 +300,26 @@ pub struct Rows {
     pub dropped: u64,
 }
 
+/// Parameters of `custom_dataset_loader.load`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Load {
+    /// The component.
+    pub handle: u64,
+    /// The file.
+    pub path: String,
+}
+
+/// Result of `custom_dataset_loader.next`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Loaded {
+    /// Conversations: rows of the dataset format `multi_turn`.
+    pub rows: Vec<Value>,
+    /// Whether these are the last ones.
+    pub is_done: bool,
+}
+
 /// Parameters of the notification `log`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -332,6 +355,8 @@ mod tests {
             ("aggregator.records", records(), None),
             ("aggregator.aggregate", handle(), Some(schema_for!(Value))),
             ("aggregator.report", schema_for!(Aggregated), Some(schema_for!(Text))),
+            ("custom_dataset_loader.load", schema_for!(Load), None),
+            ("custom_dataset_loader.next", handle(), Some(schema_for!(Loaded))),
             ("data_exporter.export", schema_for!(Export), Some(schema_for!(Exported))),
             ("console_exporter.export", schema_for!(Export), Some(schema_for!(Text))),
             ("stream_exporter.rows", schema_for!(Rows), None),

@@ -237,7 +237,9 @@ impl Ended {
         self
     }
 
-    fn read(&self, name: &str) -> String {
+    /// A file of the artifact directory.
+    #[must_use]
+    pub fn read(&self, name: &str) -> String {
         let path = self.artifacts().join(name);
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}\n{}", self.err))
     }

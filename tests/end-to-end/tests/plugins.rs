@@ -236,6 +236,112 @@ fn a_plugin_in_rust_is_given_every_request() {
     }
 }
 
+#[test]
+fn a_new_project_works() {
+    needs_programs!();
+    let pytest = programs::of_python("pytest", "pytest");
+    let new = |flags: &str| {
+        let mut run = Run::of("plugins");
+        run.command.arg("new").args(flags.split(' '));
+        let folder = run.folder.path().join("my-plugin");
+        let ended = run.end();
+        (ended, folder)
+    };
+    for kind in ["hook", "processor", "exporter", "stream_exporter"] {
+        let (ended, folder) = new(&format!("{kind} my-plugin"));
+        ended.ended_with(0);
+        let Some(pytest) = &pytest else { continue };
+        let mut tests = std::process::Command::new(pytest);
+        let output = tests.current_dir(&folder).env("PYTHONPATH", &folder).arg("-q").output().unwrap();
+        assert!(output.status.success(), "{kind}: {}", String::from_utf8_lossy(&output.stdout));
+        // It is used as it is, as if it were installed.
+        let about = folder.join("my_plugin-0.1.0.dist-info");
+        fs::create_dir(&about).unwrap();
+        fs::write(about.join("METADATA"), "Metadata-Version: 2.1\nName: my-plugin\nVersion: 0.1.0\n\n")
+            .unwrap();
+        fs::write(about.join("entry_points.txt"), "[aiperf.plugins]\nmy_plugin = my_plugin:plugins.yaml\n")
+            .unwrap();
+        let server = Server::start("--tokens 2");
+        let mut run = Run::profile(&server.url(), LOAD);
+        let artifacts = run.folder.path().join("artifacts");
+        run.command.args(["--plugin", "my_plugin"]).env("PYTHONPATH", &folder).env_remove("VIRTUAL_ENV");
+        let ended = run.end();
+        ended.ended_with(0);
+        assert_eq!(reasons(&artifacts), [], "{kind}: {}", ended.err);
+    }
+    let (ended, _) = new("endpoint my-plugin");
+    ended.ended_with(2);
+    let (ended, _) = new("hook ../outside");
+    ended.ended_with(2);
+}
+
+#[test]
+fn a_new_project_in_rust_compiles() {
+    needs_programs!();
+    let mut run = Run::of("plugins");
+    run.command.args(["new", "hook", "my-plugin", "--lang", "rust"]);
+    let folder = run.folder.path().join("my-plugin");
+    let ended = run.end();
+    ended.ended_with(0);
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut tests = std::process::Command::new(cargo);
+    tests.current_dir(&folder).args(["test", "--offline", "-q"]);
+    tests.env("CARGO_TARGET_DIR", programs::folder().join("new-plugin")).env_remove("CARGO_MANIFEST_DIR");
+    let output = tests.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let server = Server::start("--tokens 2");
+    let mut run = Run::profile(&server.url(), LOAD);
+    let artifacts = run.folder.path().join("artifacts");
+    let mut build = std::process::Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    build.current_dir(&folder).args(["build", "--offline", "-q"]);
+    build.env("CARGO_TARGET_DIR", programs::folder().join("new-plugin"));
+    assert!(build.status().unwrap().success());
+    run.command.arg("--plugin").arg(programs::folder().join("new-plugin/debug/my-plugin"));
+    let ended = run.end();
+    ended.ended_with(0);
+    assert_eq!(reasons(&artifacts), [], "{}", ended.err);
+    let noted = fs::read_to_string(artifacts.join("my_plugin.log")).unwrap();
+    assert!(noted.contains("profiling: complete"), "{noted}");
+}
+
+#[test]
+fn a_dataset_is_read_by_a_plugin() {
+    needs_programs!();
+    let server = Server::start("--tokens 2 --log-bodies");
+    let source = r#"
+class Loader:
+    def __init__(self, before=""):
+        self.before = before
+
+    def load(self, path):
+        for line in path.read_text().splitlines():
+            yield {"text": self.before + line}
+"#;
+    let installed = Installed::of(source, "custom_dataset_loader: {questions: {class: ours:Loader}}");
+    let profile = |flags: &[&str]| {
+        let mut run = Run::profile(
+            &server.url(),
+            "--request-count 2 --concurrency 1 --no-gpu-telemetry --no-server-metrics --input-file questions.txt",
+        );
+        fs::write(run.folder.path().join("questions.txt"), "why?\nhow?\n").unwrap();
+        run.command.args(flags);
+        installed.run(run).end()
+    };
+    let ended =
+        profile(&["--custom-dataset-type", "questions", "--plugin", r#"questions={"before": "tell: "}"#]);
+    ended.ended_with(0);
+    let inputs = ended.json("inputs.json").to_string();
+    assert!(inputs.contains("tell: why?") && inputs.contains("tell: how?"), "{inputs}");
+    let refused = |flags: &[&str], expected: &str| {
+        let ended = profile(flags);
+        ended.ended_with(2);
+        assert!(ended.err.contains(expected), "{flags:?}: {}", ended.err);
+    };
+    refused(&["--custom-dataset-type", "questions"], "`questions` is not known");
+    let failing = ["--custom-dataset-type", "questions", "--plugin", r#"questions={"before": 5}"#];
+    refused(&failing, "unsupported operand");
+}
+
 /// What each does when its phase starts.
 const HOSTILE: &[(&str, &str, &str)] = &[
     ("sleeps", "import time; time.sleep(60)", "plugin_late"),

@@ -66,6 +66,12 @@ fn failures_degrade_the_verdict() {
     check(&half, 3, "invalid", "requests_failed");
     let some = run("--fault status:503 --fault-every 20", "--request-count 40 --concurrency 2");
     check(&some, 0, "degraded", "requests_failed");
+    // The page says in which second of the run they were.
+    let page = some.read("report.html");
+    assert!(
+        page.contains("<b>requests_failed</b>") && page.contains("<a href=\"#figure-plot-0\">(at "),
+        "{page}"
+    );
     let never = run("--fault status:503 --fault-every 2", "--request-count 20 --fail-on never");
     check(&never, 0, "invalid", "requests_failed");
 }

@@ -56,7 +56,9 @@ pub(crate) use multi_run::{ConvergenceMode, ConvergenceStat, MultiRunArgs};
 pub(crate) use output::{ConsoleArg, ExportLevelArg, OutputArgs, Ui};
 pub(crate) use parse::{Base, NOT_STORED, Unparsed, parse, profile_command};
 pub(crate) use plot::{PictureArg, PlotArgs, ThemeArg};
-pub(crate) use plugin::{PluginArgs, PluginsArgs, SupervisePluginArgs};
+pub(crate) use plugin::{
+    NewPluginArgs, PluginArgs, PluginLanguage, PluginsArgs, PluginsCommand, SupervisePluginArgs,
+};
 pub(crate) use publish::PublishArgs;
 pub(crate) use report::{FormatArg, ReportArgs};
 pub(crate) use runs::{RunsArgs, RunsCommand};

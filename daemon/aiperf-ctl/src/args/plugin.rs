@@ -1,6 +1,7 @@
 //! Flags of plugins, and of the command that lists them.
 
 use super::value::positive;
+use clap::ValueEnum;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -25,7 +26,11 @@ pub struct PluginArgs {
 
 /// Arguments of `plugins`.
 #[derive(Clone, Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct PluginsArgs {
+    /// What to do instead of listing.
+    #[command(subcommand)]
+    pub command: Option<PluginsCommand>,
     /// A kind of components, such as phase_hook or endpoint.
     pub kind: Option<String>,
     /// The name of one of them, or its class.
@@ -40,6 +45,34 @@ pub struct PluginsArgs {
     /// The interpreter that plugins in Python are installed for. [default: that of $VIRTUAL_ENV, else python3]
     #[arg(long, value_name = "PROGRAM")]
     pub plugin_python: Option<String>,
+}
+
+/// Subcommands of `plugins`.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum PluginsCommand {
+    /// Writes a project with one component that works, and its test.
+    New(NewPluginArgs),
+}
+
+/// Arguments of `plugins new`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct NewPluginArgs {
+    /// What it has: hook, processor, exporter, or stream_exporter.
+    pub kind: String,
+    /// Its name, and that of the new directory.
+    pub name: String,
+    /// The language.
+    #[arg(long, value_enum, default_value_t = PluginLanguage::Python)]
+    pub lang: PluginLanguage,
+}
+
+/// Values of --lang.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PluginLanguage {
+    /// A package with classes.
+    Python,
+    /// A program.
+    Rust,
 }
 
 /// Arguments of the process that supervises a plugin.

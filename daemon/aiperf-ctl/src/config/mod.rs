@@ -302,7 +302,8 @@ impl Document {
                 reader.key(key, key, value)?;
             }
         }
-        let body = match top.remove("benchmark") {
+        let plugins = top.remove("plugins");
+        let mut body = match top.remove("benchmark") {
             Some(Value::Object(body)) => {
                 if let Some(key) = top.keys().next() {
                     return Err(format!(
@@ -316,6 +317,9 @@ impl Document {
             Some(_) => return Err("`benchmark` is not a mapping".to_owned()),
             None => top,
         };
+        if let Some(plugins) = plugins {
+            body.entry("plugins").or_insert(plugins);
+        }
         reader.body(body)?;
         Ok(reader.config)
     }

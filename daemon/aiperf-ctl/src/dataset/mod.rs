@@ -1,6 +1,7 @@
 //! Prepares the user's dataset in the form that the load generator reads: rows in one file.
 //!
 //! ```text
+//! file of any format ──▶ a plugin ──▶ rows                                           (--plugin)
 //! file of rows ───────────────────────────────▶ as it is; local images and audio inlined into the rows
 //! Parquet, Arrow, JSON ──▶ table ──▶ rows ──▶ rows of a known format                 (public datasets, baseten_trace)
 //! directory ──▶ its files ──▶ rows                                                   (raw_payload, pools, captures)
@@ -23,12 +24,13 @@ mod table;
 mod video;
 
 use crate::args::ProfileArgs;
-use crate::plan::Refusal;
+use crate::plan::{Refusal, input};
+use crate::plugin;
 use crate::upload::Upload;
 use anyhow::Result;
 use bytes::Bytes;
 use serde_json::{Map, Value};
-use spec::{Change, Input, Plan, SoundFormat};
+use spec::{Change, Input, Plan, Plugins, SoundFormat};
 use std::path::Path;
 
 /// A row by its columns.
@@ -45,7 +47,7 @@ pub(crate) fn check(name: &str) -> Result<(), Refusal> {
 }
 
 /// The rows, if the plan has a dataset; sets their format in the plan.
-pub(crate) fn read(args: &ProfileArgs, plan: &mut Plan) -> Result<Option<Upload>> {
+pub(crate) fn read(args: &ProfileArgs, plan: &mut Plan, plugins: Option<&Plugins>) -> Result<Option<Upload>> {
     if let Some(name) = &args.input.public_dataset {
         return Ok(Some(copy::read(name, args, plan)?));
     }
@@ -55,7 +57,10 @@ pub(crate) fn read(args: &ProfileArgs, plan: &mut Plan) -> Result<Option<Upload>
         return Ok(Some(Upload::Bytes(Bytes::from(records(json, format, change, seed)?))));
     }
     let Some(path) = &args.input.input_file else { return Ok(None) };
-    let rows = if format == "baseten_trace" {
+    let rows = if let Some((name, plugins)) = input::loader(args).zip(plugins) {
+        let rows = plugin::dataset_rows(plugins, name, path)?;
+        media::inlined_rows(rows, format, path.parent().unwrap_or_else(|| Path::new(".")))?
+    } else if format == "baseten_trace" {
         "single_turn".clone_into(format);
         let rows = table::read(path, "--input-file")?;
         if plan.load.fixed_schedule.is_automatic && plan.load.contradicts_replay().is_none() {

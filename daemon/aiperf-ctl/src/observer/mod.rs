@@ -26,6 +26,7 @@ use crate::follow::Run;
 use crate::plan::Profile;
 use crate::report::{Reported, read_run};
 use crate::server_calls::ServerCalls;
+use crate::terminal::print_warning;
 use anyhow::Result;
 use control::Progress;
 use record::{Run as Description, Scaled, Streamed};
@@ -192,12 +193,14 @@ impl<'a> Observers<'a> {
     }
 
     /// Completes the run's results, which have been written and not shown; returns what is to be shown below them.
-    ///
-    /// # Errors
-    /// When the run's files cannot be read or written.
-    pub(crate) fn after(&mut self, reported: &mut Reported, directory: &Path, width: u32) -> Result<String> {
-        let texts = self.0.iter_mut().map(|observer| observer.after(reported, directory, width));
-        texts.collect::<Result<Vec<_>>>().map(|texts| texts.concat())
+    pub(crate) fn after(&mut self, reported: &mut Reported, directory: &Path, width: u32) -> String {
+        let texts = self.0.iter_mut().map(|observer| {
+            observer.after(reported, directory, width).unwrap_or_else(|error| {
+                print_warning(&format!("{error:#}"));
+                String::new()
+            })
+        });
+        texts.collect()
     }
 
     /// Stops, when there is no run to store anything with.

@@ -5,7 +5,7 @@ use crate::follow::Run;
 use crate::plugin::{Findings, PhaseEvents, Started, Wanted, find};
 use crate::report::Reported;
 use crate::terminal::print_warning;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use control::{LiveRequest, Progress};
 use std::path::Path;
 use store::Folder;
@@ -64,7 +64,7 @@ impl Observer for Plugins<'_> {
     }
 
     fn after(&mut self, reported: &mut Reported, directory: &Path, width: u32) -> Result<String> {
-        let findings = self.started.after(reported, directory, width)?;
+        let findings = self.started.after(reported, directory, width).context("plugins")?;
         let used = self.started.used();
         for (plugin, fault) in used.iter().flat_map(|used| used.faults.iter().map(move |fault| (used, fault)))
         {

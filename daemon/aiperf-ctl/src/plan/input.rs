@@ -38,7 +38,7 @@ pub(super) fn input(args: &ProfileArgs) -> Planned<Input> {
     if DatasetFormat::named(format).is_none() {
         let names = DATASET_FORMATS.iter().map(|known| known.name).collect::<Vec<_>>();
         return refuse(format!(
-            "--custom-dataset-type `{format}` is not known; available: {}",
+            "--custom-dataset-type `{format}` is not known; available: {}, and what --plugin {format} reads",
             names.join(", ")
         ));
     }
@@ -46,8 +46,21 @@ pub(super) fn input(args: &ProfileArgs) -> Planned<Input> {
     Ok(Input::File { format: format.to_owned(), name, output_tokens, change: change(args, format)? })
 }
 
-/// The format of the user's file, or `auto`: a columnar file can only be a recorded trace.
+/// The plugin that reads the user's file: the given format is none of the known ones, and a plugin of its name is asked for.
+pub(crate) fn loader(args: &ProfileArgs) -> Option<&str> {
+    let name =
+        args.input.custom_dataset_type.as_deref().filter(|name| DatasetFormat::named(name).is_none())?;
+    let mut wanted = args.plugin.plugins.iter().map(|text| text.split('=').next().unwrap_or_default());
+    wanted
+        .any(|wanted| wanted.strip_prefix("custom_dataset_loader.").unwrap_or(wanted) == name)
+        .then_some(name)
+}
+
+/// The format of the user's file, or `auto`: a columnar file can only be a recorded trace. What a plugin reads are conversations.
 pub(super) fn format(args: &ProfileArgs) -> &str {
+    if loader(args).is_some() {
+        return "multi_turn";
+    }
     let is_columnar = args.input.input_file.as_deref().is_some_and(effect::is_columnar);
     let seen = if is_columnar { "baseten_trace" } else { "auto" };
     args.input.custom_dataset_type.as_deref().unwrap_or(seen)

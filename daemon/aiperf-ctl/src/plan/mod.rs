@@ -7,7 +7,7 @@ mod effect;
 mod endpoint;
 pub(crate) mod fault;
 mod gpu;
-mod input;
+pub(crate) mod input;
 mod load;
 mod observers;
 pub(crate) mod output;

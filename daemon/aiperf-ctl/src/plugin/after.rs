@@ -4,7 +4,6 @@ use super::kinds::Kind;
 use super::live::Opened;
 use super::running::{Component, Fault, Plugin};
 use super::set::Started;
-use crate::interrupt;
 use crate::report::Reported;
 use aiperfd_plugin::message::{Aggregated, Export, Exported, OfHandle, Processed, Records, Text};
 use anyhow::Result;
@@ -70,7 +69,6 @@ impl Started {
         let mut batch = (0, Vec::new());
         reported.each_row(&mut |set, row| {
             if !batch.1.is_empty() && (batch.0 != set || batch.1.len() + row.len() > BATCH_BYTES) {
-                interrupt::check()?;
                 let (of, body) = std::mem::take(&mut batch);
                 self.opened.iter_mut().for_each(|opened| opened.records(of, &body));
             }

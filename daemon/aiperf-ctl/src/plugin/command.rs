@@ -1,9 +1,10 @@
 //! Runs `aiperf-ctl plugins`: lists packages, kinds and components, and checks manifests without importing anything of theirs.
 
 use super::kinds::Kind;
+use super::new;
 use super::registry::{Entry, Registry};
 use crate::FAILED;
-use crate::args::PluginsArgs;
+use crate::args::{PluginsArgs, PluginsCommand};
 use crate::plan::Refusal;
 use crate::terminal::{print_result, print_warning};
 use anyhow::Result;
@@ -11,6 +12,9 @@ use store::{visible, visible_within};
 
 /// Prints what is asked for; returns the exit status.
 pub(crate) fn run(args: &PluginsArgs) -> Result<u8> {
+    if let Some(PluginsCommand::New(args)) = &args.command {
+        return new::run(args);
+    }
     let registry = Registry::installed(args.plugin_python.as_deref());
     if args.validate {
         return validate(registry);

@@ -15,17 +15,20 @@ pub(crate) enum Kind {
     ConsoleExporter,
     /// Receives each request during a run.
     StreamExporter,
+    /// Reads a dataset of a format of its own.
+    CustomDatasetLoader,
 }
 
 impl Kind {
     /// Every kind.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::PhaseHook,
         Self::PostProcessor,
         Self::Aggregator,
         Self::DataExporter,
         Self::ConsoleExporter,
         Self::StreamExporter,
+        Self::CustomDatasetLoader,
     ];
 
     /// Its name in manifests, flags and the protocol.
@@ -37,6 +40,7 @@ impl Kind {
             Self::DataExporter => "data_exporter",
             Self::ConsoleExporter => "console_exporter",
             Self::StreamExporter => "stream_exporter",
+            Self::CustomDatasetLoader => "custom_dataset_loader",
         }
     }
 
@@ -49,6 +53,7 @@ impl Kind {
             Self::DataExporter => "Writes files, or exports results elsewhere, after a run",
             Self::ConsoleExporter => "Shows something below a run's report",
             Self::StreamExporter => "Receives each request during a run",
+            Self::CustomDatasetLoader => "Reads a dataset of a format of its own",
         }
     }
 

@@ -27,6 +27,8 @@ pub(crate) mod command;
 mod inbox;
 mod kinds;
 mod live;
+mod loader;
+mod new;
 mod phases;
 mod process;
 mod registry;
@@ -37,6 +39,7 @@ mod supervisor;
 
 pub(crate) use after::{FILE as RESULTS, Findings, is_log};
 pub(crate) use kinds::Kind;
+pub(crate) use loader::rows as dataset_rows;
 pub(crate) use phases::PhaseEvents;
 pub(crate) use set::{Started, Wanted, find};
 pub(crate) use supervisor::run as supervise;

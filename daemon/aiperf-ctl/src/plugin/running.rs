@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A plugin that was started.
@@ -57,6 +57,8 @@ pub(super) struct Opening {
     pub(super) class: Option<String>,
     pub(super) config: Map<String, Value>,
     pub(super) order: i64,
+    /// Of a dataset loader, the file that it is to read.
+    pub(super) path: Option<PathBuf>,
 }
 
 impl Plugin {
@@ -108,6 +110,7 @@ impl Plugin {
             class: opening.class.clone(),
             config: opening.config.clone(),
             directory: directory.display().to_string(),
+            path: opening.path.as_ref().map(|path| path.display().to_string()),
         };
         let caller = self.caller.as_mut().ok_or(Trouble::Gone(None))?;
         let opened = caller.call::<Opened>("open", &open, Vec::new(), START_PATIENCE)?;
@@ -134,7 +137,11 @@ impl Plugin {
         if ![verb, method].iter().any(|name| has.iter().any(|method| method == name)) && verb != "records" {
             return None;
         }
-        let usual = if kind == Kind::PhaseHook.name() { HOOK_PATIENCE } else { PATIENCE };
+        let usual = match Kind::of(kind) {
+            Some(Kind::PhaseHook) => HOOK_PATIENCE,
+            Some(Kind::CustomDatasetLoader) => START_PATIENCE,
+            _ => PATIENCE,
+        };
         let patience = self.patience.unwrap_or(usual);
         match self.caller.as_mut()?.call(method, params, body, patience) {
             Ok(result) => Some(result),

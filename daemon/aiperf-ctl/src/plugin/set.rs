@@ -42,6 +42,27 @@ struct Start {
 /// # Errors
 /// What does not exist, or cannot be called here.
 pub(crate) fn find(plugins: &Plugins) -> Result<Wanted, Refusal> {
+    let mut wanted = found(plugins)?;
+    // A dataset was read before.
+    wanted.keep(|opening| opening.kind != Kind::CustomDatasetLoader);
+    Ok(wanted)
+}
+
+/// Finds the dataset loader of a name among what a user asks for.
+///
+/// # Errors
+/// What does not exist, or cannot be called here.
+pub(super) fn find_loader(plugins: &Plugins, name: &str, path: &Path) -> Result<Wanted, Refusal> {
+    let mut wanted = found(plugins)?;
+    wanted.keep(|opening| {
+        opening.path = Some(path.to_owned());
+        opening.kind == Kind::CustomDatasetLoader && opening.name == name
+    });
+    wanted.programs.retain(|start| start.openings.is_some());
+    Ok(wanted)
+}
+
+fn found(plugins: &Plugins) -> Result<Wanted, Refusal> {
     let mut programs = Vec::<Start>::new();
     for wanted in &plugins.wanted {
         let refused = |why: String| Refusal(format!("--plugin {}: {why}", wanted.name));
@@ -114,6 +135,7 @@ fn opening(registry: &Registry, entry: &Entry, wanted: &spec::Plugin) -> Result<
         class: entry.class.clone(),
         config: wanted.config.clone(),
         order: entry.order,
+        path: None,
     })
 }
 
@@ -136,6 +158,14 @@ pub(crate) struct Started {
 }
 
 impl Wanted {
+    /// Keeps what is wanted of it; a program without anything is not started.
+    fn keep(&mut self, mut is_wanted: impl FnMut(&mut Opening) -> bool) {
+        for openings in self.programs.iter_mut().filter_map(|start| start.openings.as_mut()) {
+            openings.retain_mut(&mut is_wanted);
+        }
+        self.programs.retain(|start| start.openings.as_ref().is_none_or(|openings| !openings.is_empty()));
+    }
+
     /// Starts them and opens their components.
     ///
     /// # Errors
@@ -187,7 +217,7 @@ fn offered(plugin: &Plugin, start: &Start) -> Result<Vec<Opening>, Refusal> {
             )));
         };
         let (name, config) = (offered.name.clone(), start.config.clone());
-        openings.push(Opening { kind, name, class: None, config, order: 0 });
+        openings.push(Opening { kind, name, class: None, config, order: 0, path: None });
     }
     if openings.is_empty() {
         return Err(Refusal(format!("the plugin `{}` offers nothing", start.name)));

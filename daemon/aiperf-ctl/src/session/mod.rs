@@ -153,7 +153,7 @@ impl<'a> LiveSession<'a> {
         gpu_telemetry::warn_after(&reported.run);
         reported.write(directory)?;
         let width = u32::try_from(terminal(args.output.console).0).unwrap_or(u32::MAX);
-        let below = observers.after(&mut reported, directory, width)?;
+        let below = observers.after(&mut reported, directory, width);
         self.display.ends(&reported);
         match args.swept {
             // It has a line of its own in the experiment.

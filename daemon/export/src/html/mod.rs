@@ -35,9 +35,9 @@ use std::io::Write;
 pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<(), ExportError> {
     let (overview, full) = (view::overview(artifacts), view::full(artifacts));
     let head = &full.head;
-    let mut body = verdict(&full.verdict, head);
-    body.push_str(&write_sections(&overview.sections));
     let pictures = view::pictures(artifacts)?;
+    let mut body = verdict(&full.verdict, head, |reason| pictures.moments.of(reason));
+    body.push_str(&write_sections(&overview.sections));
     let explorer = explorer::explorer(artifacts, &pictures.sample)?;
     body.push_str(&sections::pictures(&pictures.figures, "plot"));
     if let Some(slowest) = pictures.slowest {

@@ -18,13 +18,17 @@ pub(super) fn write(sections: &[Section]) -> String {
     sections.iter().map(html).collect()
 }
 
-/// Whether the numbers may be used, and why not.
-pub(super) fn verdict(Verdict { standing, reasons }: &Verdict, head: &Head) -> String {
+/// Whether the numbers may be used, and why not; `when` says when a reason showed, if that is known.
+pub(super) fn verdict(
+    Verdict { standing, reasons }: &Verdict,
+    head: &Head,
+    when: impl Fn(&str) -> Option<String>,
+) -> String {
     let name = standing.name();
     let class = class_of(*standing);
     let because =
         head.timestamps_reason.as_deref().map(|reason| format!(" ({})", text(reason))).unwrap_or_default();
-    let reasons = list(reasons);
+    let reasons = list(reasons, when);
     format!(
         "<section class=\"verdict {class}\">\n<h2>Verdict: {name}</h2>\n<p class=\"muted\">Timestamps: {}{because}</p>\n{reasons}</section>\n",
         text(&head.timestamps)
@@ -35,7 +39,7 @@ pub(super) fn verdict(Verdict { standing, reasons }: &Verdict, head: &Head) -> S
 pub(super) fn verdict_of_run(RunVerdict { name, about, verdict }: &RunVerdict) -> String {
     let (class, standing, reasons) = match verdict {
         Some(Verdict { standing, reasons }) => {
-            (class_of(*standing), format!(": {}", standing.name()), list(reasons))
+            (class_of(*standing), format!(": {}", standing.name()), list(reasons, |_| None))
         }
         None => ("", String::new(), String::new()),
     };
@@ -55,10 +59,14 @@ const fn class_of(standing: Standing) -> &'static str {
     }
 }
 
-fn list(reasons: &[Reason]) -> String {
-    let reasons = reasons
-        .iter()
-        .map(|reason| format!("<li><b>{}</b>: {}</li>\n", text(&reason.name), text(&reason.text)));
+fn list(reasons: &[Reason], when: impl Fn(&str) -> Option<String>) -> String {
+    let reasons = reasons.iter().map(|reason| {
+        // The requests of that time are in the first figure, and in the explorer.
+        let when =
+            when(&reason.name).map(|when| format!(" <a href=\"#figure-plot-0\">({})</a>", text(&when)));
+        let when = when.unwrap_or_default();
+        format!("<li><b>{}</b>: {}{when}</li>\n", text(&reason.name), text(&reason.text))
+    });
     let reasons = reasons.collect::<String>();
     if reasons.is_empty() { reasons } else { format!("<ul>\n{reasons}</ul>\n") }
 }
@@ -71,7 +79,7 @@ pub(super) fn pictures(pictures: &[Figure], ids: &str) -> String {
 /// A picture with an id of its own on its page.
 pub(super) fn picture(figure: &Figure, id: &str) -> String {
     let svg = inline(figure, Canvas::fitting(figure, Theme::Page), id);
-    format!("<figure>{svg}</figure>\n")
+    format!("<figure id=\"figure-{id}\">{svg}</figure>\n")
 }
 
 fn table(table: &Table) -> String {

@@ -19,7 +19,8 @@ pub fn full(artifacts: &Artifacts<'_>) -> Document {
     let (phases, steady) = (phases(report), steady(report));
     let with_marks = [&views, &phases, &steady].into_iter().chain(&groups);
     let too_few = with_marks.into_iter().any(Table::has_too_few_samples).then(|| {
-        let text = "Too few samples for this percentile: another run may well differ.".to_owned();
+        let text =
+            "Another run may well differ in these: samples are few, or depend on each other.".to_owned();
         Note { topic: Topic::TooFewSamples, text }
     });
     let of_steady =

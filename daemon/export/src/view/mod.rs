@@ -13,6 +13,7 @@
 mod full;
 mod gpus;
 mod latencies;
+mod moments;
 mod overview;
 mod pictures;
 mod sample;

@@ -13,7 +13,7 @@ pub fn overview(artifacts: &Artifacts<'_>) -> Document {
     let report = artifacts.report;
     let latencies = latencies(artifacts);
     let too_few = latencies.has_too_few_samples().then(|| {
-        let text = "too few requests for this percentile: another run may well differ".to_owned();
+        let text = "another run may well differ: requests are few, or depend on each other".to_owned();
         Note { topic: Topic::TooFewSamples, text }
     });
     let table = Some(latencies).filter(|table| !table.rows.is_empty()).map(Section::Table);

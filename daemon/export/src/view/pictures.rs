@@ -1,5 +1,6 @@
 //! Figures of a run's requests: what the client and the kernel measured, as two marks, and where the time of slow requests went.
 
+use super::moments::{Moments, Showing};
 use super::sample::{Sample, Sampling};
 use super::{Cell, Side, Table};
 use crate::artifacts::Artifacts;
@@ -17,6 +18,8 @@ pub struct Pictures {
     pub slowest: Option<Table>,
     /// Which requests can be looked at one by one.
     pub sample: Sample,
+    /// When what the verdict's reasons are about happened.
+    pub moments: Moments,
 }
 
 /// The figures of a run.
@@ -33,7 +36,8 @@ pub fn pictures(artifacts: &Artifacts<'_>) -> Result<Pictures, ExportError> {
         requests.slowest(),
     ];
     let figures = figures.into_iter().flatten().map(|figure| Figure { refused: refused.clone(), ..figure });
-    Ok(Pictures { figures: figures.collect(), slowest: requests.table(), sample: requests.sample })
+    let (figures, slowest) = (figures.collect(), requests.table());
+    Ok(Pictures { figures, slowest, sample: requests.sample, moments: requests.moments })
 }
 
 /// Why the run's numbers must not be used.
@@ -53,6 +57,7 @@ struct Requests {
     metrics: [&'static Metric; 2],
     begin: u64,
     sample: Sample,
+    moments: Moments,
 }
 
 /// A request's numbers: seconds since the first one started, milliseconds, tokens.
@@ -91,7 +96,9 @@ impl Requests {
             metrics: [client, kernel],
             begin: u64::MAX,
             sample: Sample::default(),
+            moments: Moments::default(),
         };
+        let mut showing = Showing::default();
         let mut sampling = Sampling::default();
         for request in artifacts.exchanges.requests()? {
             let request = request?;
@@ -100,11 +107,13 @@ impl Requests {
                 continue;
             }
             sampling.take(&case);
+            showing.take(&case);
             if case.is_valid() {
                 made.put(&request, artifacts.settings);
             }
         }
         made.sample = sampling.finish();
+        made.moments = showing.finish();
         made.slowest.sort_by_key(Stages::order);
         made.slowest.truncate(SLOWEST);
         let begin = seconds(made.begin);

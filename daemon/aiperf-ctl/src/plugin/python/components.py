@@ -7,15 +7,17 @@ import inspect
 import os
 import sys
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, ClassVar
 
 import aiperfd_shims
-from aiperfd_wire import plain, rows
+from aiperfd_wire import encode, plain, rows
 
 ROWS_SETS_MAX = 65_536
+# Of one answer.
+CONVERSATIONS_MAX, CONVERSATIONS_BYTES_MAX = 1000, 4 << 20
 # Those that a phase does not have yet are `None`.
 STATS = (
     *("sent", "sent_sessions", "completed", "cancelled", "failed", "in_flight", "start_ns", "end_ns"),
@@ -229,6 +231,75 @@ class StreamExporter(Component):
             await settled(self.instance.finish(parameter(parameters, "dropped", int)))
 
 
+class DatasetLoader(Component):
+    """Makes conversations of a file: by one method of ours, or the two of AIPerf's loaders."""
+
+    METHODS: ClassVar = {"load": "load"}
+    OF_HOST = ("next",)
+
+    def __init__(self, instance: Any, directory: Path) -> None:
+        self.instance = instance
+        self.directory = directory
+        if not self.has("load"):
+            self.require("load_dataset")
+            self.require("convert_to_conversations")
+        self._rows: Iterator[Any] = iter(())
+
+    def methods(self) -> list[str]:
+        return ["load", "next"]
+
+    async def load(self, parameters: dict[str, Any], body: bytes) -> None:
+        if self.has("load"):
+            found = await settled(self.instance.load(Path(parameter(parameters, "path", str))))
+        else:
+            data = await settled(self.instance.load_dataset())
+            found = await settled(self.instance.convert_to_conversations(data))
+        if not isinstance(found, Iterable):
+            raise PluginError(f"`{name_of(self.instance)}` returned {type(found).__name__}, not conversations")
+        self._rows = iter(found)
+
+    async def next(self, parameters: dict[str, Any], body: bytes) -> dict[str, Any]:
+        made, size = [], 0
+        for one in self._rows:
+            row = conversation(one)
+            made.append(row)
+            size += len(encode(row))
+            if len(made) >= CONVERSATIONS_MAX or size >= CONVERSATIONS_BYTES_MAX:
+                return {"rows": made, "is_done": False}
+        return {"rows": made, "is_done": True}
+
+
+def conversation(one: Any) -> dict[str, Any]:
+    """A conversation as a row of the format `multi_turn`: a dict as it is, an object of AIPerf by its fields."""
+    if isinstance(one, Mapping):
+        row = dict(one)
+        if "turns" not in row:
+            row = {"turns": [{key: value for key, value in row.items() if key != "session_id"}]} | {
+                key: value for key, value in row.items() if key == "session_id"
+            }
+        return plain(row, "conversation")
+    if not hasattr(one, "turns"):
+        raise PluginError(f"a conversation is a dict or has `turns`, and {type(one).__name__} is neither")
+    row = {"turns": [turn_of(turn) for turn in one.turns]}
+    if getattr(one, "session_id", None):
+        row["session_id"] = one.session_id
+    return plain(row, "conversation")
+
+
+def turn_of(turn: Any) -> dict[str, Any]:
+    """A turn of AIPerf by the keys of a row."""
+    row: dict[str, Any] = {}
+    for kind in ("texts", "images", "audios", "videos"):
+        media = getattr(turn, kind, None) or []
+        if media:
+            row[kind] = [{"name": getattr(one, "name", "") or "", "contents": list(one.contents)} for one in media]
+    for ours, theirs in (("timestamp", "timestamp"), ("delay", "delay"), ("role", "role"), ("output_length", "max_tokens")):
+        value = getattr(turn, theirs, None)
+        if value is not None:
+            row[ours] = value
+    return row
+
+
 async def open_component(parameters: dict[str, Any]) -> tuple[str, Component]:
     """The component that an `open` asks for, and its kind: imports its class, and constructs it with its configuration.
 
@@ -243,7 +314,10 @@ async def open_component(parameters: dict[str, Any]) -> tuple[str, Component]:
     directory = Path(parameter(parameters, "directory", str))
     before = registered_callbacks()
     found = load(path)
-    instance = await construct(found, config, directory, path)
+    extra = {"directory": directory}
+    if parameters.get("path") is not None:
+        extra["filename"] = Path(parameter(parameters, "path", str))
+    instance = await construct(found, config, extra, path)
     if kind == "post_processor" and not hasattr(instance, "process") and hasattr(instance, "aggregate"):
         kind = "aggregator"
     if kind != "phase_hook":
@@ -290,33 +364,38 @@ def imported(name: str) -> ModuleType:
         raise PluginError(f"there is no module `{error.name}` for {sys.executable}: install it there") from error
 
 
-async def construct(found: Any, config: dict[str, Any], directory: Path, path: str) -> Any:
+async def construct(found: Any, config: dict[str, Any], extra: dict[str, Path], path: str) -> Any:
     """An object of the class: by `from_config(**config)`, `Class(Config(**config))` or `Class(**config)`.
 
     A function is called in the same way; what it returns, or itself if that is `None`, is the object. What is neither is one already.
     """
     factory = getattr(found, "from_config", None) if inspect.isclass(found) else None
     if callable(factory):
-        return await settled(call_with_config(factory, config, directory, f"{path}.from_config"))
+        return await settled(call_with_config(factory, config, extra, f"{path}.from_config"))
     if inspect.isclass(found) or inspect.isroutine(found):
-        made = await settled(call_with_config(found, config, directory, path))
+        made = await settled(call_with_config(found, config, extra, path))
         return found if made is None else made
     if config:
         raise PluginError(f"`{path}` is a {type(found).__name__} and no class: it takes no configuration")
     return found
 
 
-def call_with_config(target: Callable[..., Any], config: dict[str, Any], directory: Path, path: str) -> Any:
+def call_with_config(target: Callable[..., Any], config: dict[str, Any], known: dict[str, Path], path: str) -> Any:
     """Calls it with one object of its configuration class if that is all it takes, else with the configuration's keys.
 
-    A parameter `directory` that the configuration does not give is the run's artifact directory.
+    A parameter `directory` that the configuration does not give is the run's artifact directory, and of a dataset loader `filename`
+    the file.
     """
     try:
         signature = inspect.signature(target)
     except (TypeError, ValueError):
         return target(**config)
-    given = "directory" not in signature.parameters or "directory" in config
-    extra = {} if given else {"directory": directory}
+    parameters = signature.parameters
+    # AIPerf's loaders pass on what they do not name.
+    takes_all = any(one.kind == inspect.Parameter.VAR_KEYWORD for one in parameters.values())
+    extra = {
+        name: value for name, value in known.items() if name not in config and (name in parameters or (takes_all and name == "filename"))
+    }
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     named = [one for one in signature.parameters.values() if one.kind not in variadic and one.name not in extra]
     model = model_of(target, named[0]) if len(named) == 1 else None
@@ -389,4 +468,5 @@ KINDS: dict[str, type[Component]] = {
     "data_exporter": DataExporter,
     "console_exporter": ConsoleExporter,
     "stream_exporter": StreamExporter,
+    "custom_dataset_loader": DatasetLoader,
 }

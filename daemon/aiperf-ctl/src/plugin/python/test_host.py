@@ -619,6 +619,79 @@ def test_stream_exporters(host: Host) -> None:
     assert host.call("stream_exporter.finish", handle=opened["handle"], dropped=0) is None
 
 
+def test_dataset_loaders(host: Host) -> None:
+    write(
+        host,
+        """
+        class Rows:
+            def __init__(self, words=1): self.words = words
+            def load(self, path):
+                for line in path.read_text().splitlines():
+                    yield {"session_id": line, "text": " ".join([line] * self.words)}
+        class Conversations:
+            def load(self, path): return [{"turns": [{"text": "a"}, {"text": "b", "delay": 5}]}]
+        class Nothing:
+            def load(self, path): return None
+        class Neither: pass
+        """,
+    )
+    file = host.folder / "rows.txt"
+    file.write_text("".join(f"{number}\n" for number in range(1500)))
+    handle = host.open("custom_dataset_loader", "mine:Rows", words=2)["handle"]
+    assert host.call("custom_dataset_loader.load", handle=handle, path=str(file)) is None
+    first = host.call("custom_dataset_loader.next", handle=handle)
+    assert (len(first["rows"]), first["is_done"]) == (1000, False)
+    assert first["rows"][3] == {"session_id": "3", "turns": [{"text": "3 3"}]}
+    last = host.call("custom_dataset_loader.next", handle=handle)
+    assert (len(last["rows"]), last["is_done"]) == (500, True)
+    handle = host.open("custom_dataset_loader", "mine:Conversations")["handle"]
+    host.call("custom_dataset_loader.load", handle=handle, path=str(file))
+    rows = host.call("custom_dataset_loader.next", handle=handle)["rows"]
+    assert rows == [{"turns": [{"text": "a"}, {"text": "b", "delay": 5}]}]
+    handle = host.open("custom_dataset_loader", "mine:Nothing")["handle"]
+    with pytest.raises(RpcError, match="returned NoneType, not conversations"):
+        host.call("custom_dataset_loader.load", handle=handle, path=str(file))
+    with pytest.raises(RpcError, match="has no method `load_dataset`"):
+        host.open("custom_dataset_loader", "mine:Neither")
+
+
+@needs_aiperf
+def test_dataset_loaders_written_for_aiperf(tmp_path: Path) -> None:
+    with running(tmp_path, AIPERF_PYTHON) as host:
+        write(
+            host,
+            """
+            from aiperf.common.models import Conversation, Text, Turn
+            from aiperf.dataset.loader.base_loader import BaseFileLoader
+            class Loader(BaseFileLoader):
+                @classmethod
+                def can_load(cls, data=None, filename=None): return True
+                @classmethod
+                def get_preferred_sampling_strategy(cls): return "sequential"
+                def load_dataset(self):
+                    return {str(place): [record] for place, record in enumerate(self._iter_record_dicts())}
+                def convert_to_conversations(self, data):
+                    turn = lambda record: Turn(texts=[Text(contents=[record["q"]])], max_tokens=7, delay=3)
+                    return [Conversation(session_id=key, turns=[turn(one) for one in records]) for key, records in data.items()]
+            """,
+        )
+        file = tmp_path / "rows.jsonl"
+        file.write_text('{"q": "why?"}\n{"q": "how?"}\n')
+        opened = host.call(
+            "open",
+            kind="custom_dataset_loader",
+            name="one",
+            config={},
+            directory=str(tmp_path),
+            path=str(file),
+            **{"class": "mine:Loader"},
+        )
+        host.call("custom_dataset_loader.load", handle=opened["handle"], path=str(file))
+        rows = host.call("custom_dataset_loader.next", handle=opened["handle"])["rows"]
+        turn = {"texts": [{"name": "", "contents": ["why?"]}], "delay": 3, "output_length": 7}
+        assert rows[0] == {"session_id": "0", "turns": [turn]}
+
+
 # What plugins return and raise.
 
 
