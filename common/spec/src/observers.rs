@@ -322,8 +322,11 @@ mod tests {
             serde_json::to_string(&preparation.shown()).expect("JSON"),
         ];
         assert_eq!(stored.concat().matches("<redacted>@host").count(), 8, "each is there: {stored:?}");
-        let config = r#""config":{"api_key":"<redacted>","file":"a.log","to":{"names":["a"],"password":"<redacted>"}}"#;
-        assert!(stored[0].contains(config), "{stored:?}");
+        let shown = serde_json::from_str::<Value>(&stored[0]).expect("JSON");
+        let expected =
+            r#"{"file": "a.log", "api_key": "<redacted>", "to": {"password": "<redacted>", "names": ["a"]}}"#;
+        let expected = serde_json::from_str::<Value>(expected).expect("JSON");
+        assert_eq!(shown["plugins"]["wanted"][0]["config"], expected, "{stored:?}");
         assert!(!stored.concat().contains("hush"), "{stored:?}");
     }
 }

@@ -103,7 +103,7 @@ fn messages_name_what_the_user_typed() {
     );
     let unknown = run("runs show x");
     assert!(unknown.err.contains("`aiperf runs list`"), "{}", unknown.err);
-    for (name, instead) in [("kube", "pod"), ("plugins", "--help"), ("service", "aiperfd")] {
+    for (name, instead) in [("kube", "pod"), ("service", "aiperfd")] {
         let refused = run(&format!("{name} --flag x"));
         refused.ended_with(2);
         let expected = format!("`{name}` is a command of NVIDIA AIPerf that is not supported");

@@ -319,10 +319,10 @@ class Loader:
 "#;
     let installed = Installed::of(source, "custom_dataset_loader: {questions: {class: ours:Loader}}");
     let profile = |flags: &[&str]| {
-        let mut run = Run::profile(
-            &server.url(),
-            "--request-count 2 --concurrency 1 --no-gpu-telemetry --no-server-metrics --input-file questions.txt",
-        );
+        let mut run = Run::of("profile").without_daemon();
+        run.command.args(["--model", "m", "--streaming", "--url", &server.url(), "--ui", "none"]);
+        run.command.args(["--artifact-dir", "artifacts", "--input-file", "questions.txt"]);
+        run.command.args("--request-count 2 --no-gpu-telemetry --no-server-metrics".split(' '));
         fs::write(run.folder.path().join("questions.txt"), "why?\nhow?\n").unwrap();
         run.command.args(flags);
         installed.run(run).end()

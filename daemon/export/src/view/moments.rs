@@ -21,7 +21,8 @@ impl Showing {
     pub(super) fn take(&mut self, case: &Case<'_>) {
         let due = case.request.due_ns.0;
         self.begin = Some(self.begin.map_or(due, |begin| begin.min(due)));
-        let late = case.request.submitted_ns.is_some_and(|submitted| submitted.0 > due + LATE_NS);
+        let late =
+            case.request.submitted_ns.is_some_and(|submitted| submitted.0.saturating_sub(due) > LATE_NS);
         let is_cancelled = matches!(case.request.outcome, Outcome::Cancelled | Outcome::Interrupted);
         let shows = [
             ("late_requests", late),
