@@ -45,6 +45,8 @@ pub struct Plugins {
     pub timeout_seconds: Option<f64>,
     /// The names of those that are given secrets.
     pub allowed: Vec<String>,
+    /// The one that reads the dataset.
+    pub dataset_loader: Option<String>,
 }
 
 /// A plugin, a package of several, or a program, as the user names it.
@@ -314,6 +316,7 @@ mod tests {
                 python: None,
                 timeout_seconds: None,
                 allowed: Vec::new(),
+                dataset_loader: None,
             }),
         };
         let preparation = Preparation { reset_kv_cache: Some(call()), ..Preparation::default() };

@@ -339,7 +339,8 @@ impl Reported {
         Ok((serde_json::from_slice(&summary)?, serde_json::to_value(&self.run)?))
     }
 
-    /// Adds plugins to the run's description, and to its verdict what they failed at: files that have it are written again.
+    /// Adds plugins to the run's description, and to its verdict what they failed at: files that have either, or their digest, are
+    /// written again.
     pub(crate) fn add_plugins(
         &mut self,
         plugins: Vec<record::Plugin>,
@@ -347,17 +348,14 @@ impl Reported {
         directory: &Path,
     ) -> Result<()> {
         self.run.plugins = plugins;
-        let is_changed = !reasons.is_empty();
         let known = std::mem::take(&mut self.run.verdict.reasons);
         self.run.verdict = Verdict::from_reasons(known.into_iter().chain(reasons).collect());
         let mut file = Folder::open(directory)?.create("run.json")?;
         serde_json::to_writer_pretty(&mut file, &self.run)?;
         file.finish()?;
-        if is_changed {
-            // What has a line for each request has no verdict.
-            let has_verdict = |name: &str| !name.ends_with(".jsonl") && !name.ends_with(".parquet");
-            write_wanted(&self.artifacts(), directory, has_verdict)?;
-        }
+        // What has a line for each request has no verdict.
+        let has_verdict = |name: &str| !name.ends_with(".jsonl") && !name.ends_with(".parquet");
+        write_wanted(&self.artifacts(), directory, has_verdict)?;
         Ok(())
     }
 

@@ -107,7 +107,11 @@ pub(crate) fn send(daemon: &Daemon, run: &Run, equipment: &mut Equipment<'_, Sen
         match equipment.loadgen.receive(WATCH_INTERVAL) {
             Ok(Received::Nothing | Received::Watched { .. }) => {}
             Ok(Received::Phase { phase, step }) => {
-                if let Step::Started(at) = step {
+                // Each starts once, whatever a load generator reports.
+                let is_known = equipment.started_phases.iter().any(|(known, _)| *known == phase);
+                if let Step::Started(at) = step
+                    && !is_known
+                {
                     equipment.started_phases.push((phase, at));
                 }
                 run.note_step(phase, step);

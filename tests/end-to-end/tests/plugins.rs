@@ -3,8 +3,10 @@
 
 use end_to_end::client::{Ended, Run};
 use end_to_end::server::Server;
-use end_to_end::{needs_programs, programs};
+use end_to_end::{needs_programs, patience, programs};
+use rustix::process::Signal;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
@@ -148,6 +150,9 @@ fn the_example_package_runs() {
     ended.ended_with(0);
     assert_eq!(reasons(&artifacts), [], "{}", ended.err);
     let run = read(&artifacts.join("run.json"));
+    let digest = Sha256::digest(fs::read(artifacts.join("run.json")).unwrap());
+    let digest = digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    assert!(ended.read("report.html").contains(&digest), "the page's foot has the digest of run.json");
     let used = &run["plugins"][0];
     assert_eq!((&used["name"], &used["version"]), (&json!("aiperf-example-plugin"), &json!("1.0.0")));
     assert_eq!(used["components"].as_array().map(Vec::len), Some(4), "{used:#}");
@@ -338,6 +343,7 @@ class Loader:
         assert!(ended.err.contains(expected), "{flags:?}: {}", ended.err);
     };
     refused(&["--custom-dataset-type", "questions"], "`questions` is not known");
+    refused(&["--plugin", "questions"], "reads datasets, and this run has none for it");
     let failing = ["--custom-dataset-type", "questions", "--plugin", r#"questions={"before": 5}"#];
     refused(&failing, "unsupported operand");
 }
@@ -409,6 +415,38 @@ fn what_a_plugin_starts_ends_with_it() {
     assert!(!Path::new("/proc").join(pid.trim()).exists(), "process {pid} is left");
     let log = fs::read_to_string(artifacts.join("plugin_ours.log")).unwrap();
     assert_eq!(log, "printed\nprinted\n", "of both phases");
+}
+
+#[test]
+fn a_client_that_is_killed_leaves_no_plugin() {
+    needs_programs!();
+    let server = Server::start("--tokens 4 --gap-ms 1");
+    let mut run = Run::profile(&server.url(), LOAD);
+    run.command.args(["--plugin", "hostile", "--plugin-timeout", "600"]);
+    let own = run.folder.path().join("own");
+    let installed = hostile("import time; open('called', 'w'); time.sleep(600)");
+    let called = run.folder.path().join("called");
+    let running = installed.run(run).start();
+    patience::until("the hook is called", || called.exists().then_some(()));
+    let pid = fs::read_to_string(&own).unwrap();
+    running.signal(Signal::KILL);
+    let _killed = running.end();
+    let process = Path::new("/proc").join(pid.trim());
+    patience::until("the plugin is gone", || (!process.exists()).then_some(()));
+}
+
+#[test]
+fn a_phase_that_runs_out_of_time_is_one_for_hooks() {
+    needs_programs!();
+    let server = Server::start("--ttft-ms 60000");
+    let source = "class Hook:\n    def on_phase_timeout(self, phase, tracker):\n        print(phase, tracker.create_stats().cancelled)\n";
+    let installed = Installed::of(source, "phase_hook: {note: {class: ours:Hook}}");
+    let flags = "--concurrency 2 --benchmark-duration 1 --benchmark-grace-period 0 --no-gpu-telemetry --no-server-metrics --fail-on never";
+    let mut run = Run::profile(&server.url(), flags);
+    run.command.args(["--plugin", "note"]);
+    let log = run.folder.path().join("artifacts/plugin_ours.log");
+    let ended = installed.run(run).end();
+    assert_eq!(fs::read_to_string(log).unwrap(), "profiling 2\n", "{}", ended.err);
 }
 
 #[test]

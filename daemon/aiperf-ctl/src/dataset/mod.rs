@@ -24,7 +24,7 @@ mod table;
 mod video;
 
 use crate::args::ProfileArgs;
-use crate::plan::{Refusal, input};
+use crate::plan::Refusal;
 use crate::plugin;
 use crate::upload::Upload;
 use anyhow::Result;
@@ -57,8 +57,8 @@ pub(crate) fn read(args: &ProfileArgs, plan: &mut Plan, plugins: Option<&Plugins
         return Ok(Some(Upload::Bytes(Bytes::from(records(json, format, change, seed)?))));
     }
     let Some(path) = &args.input.input_file else { return Ok(None) };
-    let rows = if let Some((name, plugins)) = input::loader(args).zip(plugins) {
-        let rows = plugin::dataset_rows(plugins, name, path)?;
+    let rows = if let Some(plugins) = plugins.filter(|plugins| plugins.dataset_loader.is_some()) {
+        let rows = plugin::dataset_rows(plugins, path)?;
         media::inlined_rows(rows, format, path.parent().unwrap_or_else(|| Path::new(".")))?
     } else if format == "baseten_trace" {
         "single_turn".clone_into(format);

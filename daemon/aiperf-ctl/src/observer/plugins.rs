@@ -7,6 +7,7 @@ use crate::report::Reported;
 use crate::terminal::print_warning;
 use anyhow::{Context, Result};
 use control::{LiveRequest, Progress};
+use std::cell::Cell;
 use std::path::Path;
 use store::Folder;
 
@@ -15,6 +16,8 @@ struct Plugins<'a> {
     directory: &'a Path,
     started: Started,
     events: PhaseEvents,
+    /// Requests that the run has recorded so far.
+    recorded: Cell<u64>,
 }
 
 pub(super) fn check(setup: Setup<'_>) -> Checked<'_> {
@@ -25,6 +28,7 @@ pub(super) fn check(setup: Setup<'_>) -> Checked<'_> {
         directory: &setup.profile.artifact_dir,
         started: Started::default(),
         events: PhaseEvents::default(),
+        recorded: Cell::default(),
     })))
 }
 
@@ -56,11 +60,12 @@ impl Observer for Plugins<'_> {
     }
 
     fn progress(&self, progress: &Progress) {
+        self.recorded.set(progress.requests_recorded);
         self.events.pass_on(progress, &self.started);
     }
 
     fn finish(&mut self) {
-        self.started.come_back();
+        self.started.come_back(self.recorded.get());
     }
 
     fn after(&mut self, reported: &mut Reported, directory: &Path, width: u32) -> Result<String> {
@@ -75,7 +80,7 @@ impl Observer for Plugins<'_> {
     }
 
     fn discard(&mut self) {
-        self.started.come_back();
+        self.started.come_back(0);
         // What they have printed may say why.
         if let Ok(folder) = Folder::open(self.directory) {
             self.started.write_logs(&folder).ok();

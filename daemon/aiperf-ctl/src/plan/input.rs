@@ -47,7 +47,7 @@ pub(super) fn input(args: &ProfileArgs) -> Planned<Input> {
 }
 
 /// The plugin that reads the user's file: the given format is none of the known ones, and a plugin of its name is asked for.
-pub(crate) fn loader(args: &ProfileArgs) -> Option<&str> {
+pub(super) fn loader(args: &ProfileArgs) -> Option<&str> {
     let name =
         args.input.custom_dataset_type.as_deref().filter(|name| DatasetFormat::named(name).is_none())?;
     let mut wanted = args.plugin.plugins.iter().map(|text| text.split('=').next().unwrap_or_default());

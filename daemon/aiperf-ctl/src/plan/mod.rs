@@ -7,7 +7,7 @@ mod effect;
 mod endpoint;
 pub(crate) mod fault;
 mod gpu;
-pub(crate) mod input;
+mod input;
 mod load;
 mod observers;
 pub(crate) mod output;
@@ -103,7 +103,7 @@ fn planned(args: &ProfileArgs, command_line: &[String]) -> Planned<Checked> {
     let artifact_dir =
         args.output.artifact_dir.clone().unwrap_or_else(|| output::default_dir(&endpoint, &load));
     let observers = observers::observers(&args.telemetry, &args.endpoint, &endpoint)?;
-    let observers = Observers { plugins: plugins::plugins(&args.plugin)?, ..observers };
+    let observers = Observers { plugins: plugins::plugins(args)?, ..observers };
     let preparation = observers::preparation(&args.endpoint);
     warnings.extend(gpu::warnings(&args.telemetry, &endpoint.urls));
     let plan = Plan {

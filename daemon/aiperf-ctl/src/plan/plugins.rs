@@ -1,12 +1,13 @@
 //! Plans which plugins a run uses.
 
-use super::{Planned, Refusal, refuse};
-use crate::args::PluginArgs;
+use super::{Planned, Refusal, input, refuse};
+use crate::args::ProfileArgs;
 use serde_json::{Map, Value};
 use spec::{Plugin, Plugins};
 
 /// The plugins that flags name; none without any.
-pub(super) fn plugins(args: &PluginArgs) -> Planned<Option<Plugins>> {
+pub(super) fn plugins(all: &ProfileArgs) -> Planned<Option<Plugins>> {
+    let args = &all.plugin;
     let wanted = args.plugins.iter().map(|text| plugin(text)).collect::<Planned<Vec<_>>>()?;
     let allowed = args.plugin_allowed.iter().map(|text| match text.split_once('=') {
         Some((name, "secrets")) if !name.is_empty() => Ok(name.to_owned()),
@@ -21,6 +22,7 @@ pub(super) fn plugins(args: &PluginArgs) -> Planned<Option<Plugins>> {
         python: args.plugin_python.clone(),
         timeout_seconds: args.plugin_timeout,
         allowed,
+        dataset_loader: input::loader(all).map(str::to_owned),
     }))
 }
 

@@ -17,6 +17,8 @@ pub(crate) struct Inbox {
 struct Waiting {
     events: VecDeque<(&'static str, PhaseEvent)>,
     rows: VecDeque<LiveRequest>,
+    /// Rows that came here, or were dropped on their way.
+    seen: u64,
     dropped: u64,
     is_closed: bool,
 }
@@ -41,11 +43,15 @@ impl Inbox {
     /// Adds a row.
     pub(crate) fn row(&self, row: LiveRequest) {
         let mut waiting = self.lock();
+        if waiting.is_closed {
+            // It was counted when that was.
+            return;
+        }
+        waiting.seen += 1;
         if waiting.rows.len() >= ROWS_MAX {
             waiting.rows.pop_front();
             waiting.dropped += 1;
         }
-        // Those that the daemon dropped before it are missing here too.
         waiting.rows.push_back(row);
         // One that waits for a batch is not woken by each of its rows.
         if waiting.rows.len() == 1 || waiting.rows.len() == BATCH {
@@ -55,12 +61,16 @@ impl Inbox {
 
     /// Counts rows that were dropped before they came here.
     pub(crate) fn missed(&self, count: u64) {
-        self.lock().dropped += count;
+        let mut waiting = self.lock();
+        waiting.seen += count;
+        waiting.dropped += count;
     }
 
-    /// Nothing more comes; rows beyond what may be sent in the time that is left are dropped.
-    pub(super) fn close(&self) {
-        self.lock().is_closed = true;
+    /// Nothing more comes: of so many rows that there are, those that have not come are dropped.
+    pub(super) fn close(&self, rows: u64) {
+        let mut waiting = self.lock();
+        waiting.is_closed = true;
+        waiting.dropped += rows.saturating_sub(waiting.seen);
         self.changed.notify_one();
     }
 
@@ -127,12 +137,15 @@ mod tests {
         (0..65_541).for_each(|worker| inbox.row(row(worker)));
         let phase = Phase { name: "profiling".to_owned(), is_warmup: false, number: 1 };
         inbox.event("phase_hook.start", PhaseEvent { handle: 0, phase, stats: Stats::default() });
-        inbox.close();
+        inbox.missed(2);
+        // One more was recorded, and came too late.
+        inbox.close(65_544);
+        inbox.row(row(0));
         assert!(matches!(inbox.next(), Next::Event("phase_hook.start", _)), "events come first");
         let Next::Rows(rows, dropped) = inbox.next() else { panic!("rows") };
-        assert_eq!((rows.len(), rows[0].worker, dropped), (BATCH, 5, 5));
+        assert_eq!((rows.len(), rows[0].worker, dropped), (BATCH, 5, 8));
         inbox.give_up();
-        let expected = (ROWS_MAX - BATCH + 5) as u64;
+        let expected = (ROWS_MAX - BATCH + 8) as u64;
         assert!(matches!(inbox.next(), Next::Closed(dropped) if dropped == expected));
     }
 }

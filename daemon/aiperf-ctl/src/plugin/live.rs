@@ -30,6 +30,8 @@ pub(super) struct Live {
     pub(super) inbox: Arc<Inbox>,
     /// Whether it has stream exporters.
     pub(super) takes_rows: bool,
+    /// The plugin's name.
+    pub(super) name: String,
     thread: JoinHandle<Opened>,
 }
 
@@ -46,9 +48,10 @@ impl Opened {
         let inbox = Arc::<Inbox>::default();
         let from = Arc::clone(&inbox);
         let takes_rows = !self.of(Kind::StreamExporter).is_empty();
+        let name = self.plugin.name.clone();
         let thread = std::thread::Builder::new().name("plugin".to_owned());
         let thread = thread.spawn(move || self.serve(&from)).context("failed to start a plugin's thread")?;
-        Ok(Live { inbox, takes_rows, thread })
+        Ok(Live { inbox, takes_rows, name, thread })
     }
 
     fn serve(mut self, inbox: &Inbox) -> Self {
@@ -75,8 +78,16 @@ impl Opened {
     fn rows(&mut self, exporters: &[Component], rows: &[LiveRequest], dropped: u64) {
         for exporter in exporters.iter().filter(|_| self.plugin.is_there()).cloned().collect::<Vec<_>>() {
             let params = Rows { handle: exporter.opened.handle, dropped };
-            let Ok(body) = rows::encoded(rows, exporter.opened.rows) else { continue };
-            let _nothing: Option<Value> = self.plugin.call(&exporter, "stream_exporter.rows", &params, body);
+            match rows::encoded(rows, exporter.opened.rows) {
+                Ok(body) => {
+                    let _nothing: Option<Value> =
+                        self.plugin.call(&exporter, "stream_exporter.rows", &params, body);
+                }
+                Err(error) => {
+                    let text = format!("{} requests could not be encoded for it: {error:#}", rows.len());
+                    self.plugin.faults.push(Fault { is_late: false, text });
+                }
+            }
         }
         if !self.plugin.is_there() {
             self.dropped += rows.len() as u64;
@@ -91,16 +102,20 @@ impl Opened {
                 self.plugin.call(exporter, "stream_exporter.finish", &params, Vec::new());
         }
         if self.dropped > 0 && !exporters.is_empty() && self.plugin.faults.is_empty() {
-            let text = format!("{} requests were not given to it: it was too slow", self.dropped);
+            let text = format!("{} requests were not given to it in time", self.dropped);
             self.plugin.faults.push(Fault { is_late: true, text });
         }
     }
 }
 
 impl Live {
-    /// Waits until it has been given everything, for as long as rows may take; then takes it back.
-    pub(super) fn end(self) -> Option<Opened> {
-        self.inbox.close();
+    /// Waits until it has been given everything, for as long as rows may take; then takes it back. Of `recorded` requests those that
+    /// have not come by now are dropped.
+    ///
+    /// # Errors
+    /// The plugin's name, when its thread has panicked.
+    pub(super) fn end(self, recorded: u64) -> Result<Opened, String> {
+        self.inbox.close(if self.takes_rows { recorded } else { 0 });
         let begin = mono();
         while !self.thread.is_finished() {
             std::thread::sleep(LOOK);
@@ -108,7 +123,7 @@ impl Live {
                 self.inbox.give_up();
             }
         }
-        self.thread.join().ok()
+        self.thread.join().map_err(|_panicked| self.name)
     }
 }
 

@@ -11,11 +11,12 @@ use serde_json::Value;
 use spec::Plugins;
 use std::path::Path;
 
-/// The rows of a file, as the loader of this name reads it.
+/// The rows of a file, as the run's dataset loader reads it.
 ///
 /// # Errors
 /// When there is no such loader, or it does not read the file.
-pub(crate) fn rows(plugins: &Plugins, name: &str, file: &Path) -> Result<Vec<u8>> {
+pub(crate) fn rows(plugins: &Plugins, file: &Path) -> Result<Vec<u8>> {
+    let name = plugins.dataset_loader.as_deref().unwrap_or_default();
     let refused = |why: String| Refusal(format!("--custom-dataset-type {name}: {why}"));
     let file = file.canonicalize().map_err(|error| refused(format!("failed to find the file: {error}")))?;
     let folder = file.parent().unwrap_or_else(|| Path::new("/"));

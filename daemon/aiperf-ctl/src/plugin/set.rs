@@ -28,6 +28,8 @@ pub(crate) struct Wanted {
 struct Start {
     /// What the user calls it.
     name: String,
+    /// Its version; a program says it itself.
+    version: Option<String>,
     program: Program,
     source: Option<Vec<u8>>,
     digest: Option<String>,
@@ -43,9 +45,22 @@ struct Start {
 /// What does not exist, or cannot be called here.
 pub(crate) fn find(plugins: &Plugins) -> Result<Wanted, Refusal> {
     let mut wanted = found(plugins)?;
+    let mut idle = None;
     // A dataset was read before.
-    wanted.keep(|opening| opening.kind != Kind::CustomDatasetLoader);
-    Ok(wanted)
+    wanted.keep(|opening| {
+        let is_loader = opening.kind == Kind::CustomDatasetLoader;
+        if is_loader && plugins.dataset_loader.as_ref() != Some(&opening.name) {
+            idle.get_or_insert_with(|| opening.name.clone());
+        }
+        !is_loader
+    });
+    match idle {
+        None => Ok(wanted),
+        Some(name) => Err(Refusal(format!(
+            "--plugin {name} reads datasets, and this run has none for it: give --input-file FILE \
+             --custom-dataset-type {name}, or leave it out"
+        ))),
+    }
 }
 
 /// Finds the dataset loader of a name among what a user asks for.
@@ -75,8 +90,10 @@ fn found(plugins: &Plugins) -> Result<Wanted, Refusal> {
             let opening = opening(registry, entry, wanted).map_err(refused)?;
             let package = registry.package_of(entry);
             let known = programs.iter_mut().find(|start| start.name == package.name);
-            if let Some(Start { openings: Some(openings), .. }) = known {
+            let may_have_secrets = may_have_secrets(plugins, &[&package.name, &entry.name]);
+            if let Some(Start { openings: Some(openings), may_have_secrets: known, .. }) = known {
                 openings.push(opening);
+                *known |= may_have_secrets;
                 continue;
             }
             let Some(python) = &registry.python else {
@@ -86,10 +103,11 @@ fn found(plugins: &Plugins) -> Result<Wanted, Refusal> {
             let digest = package.module.as_deref().map(|module| python.digest(module).map_err(refused));
             programs.push(Start {
                 name: package.name.clone(),
+                version: Some(package.version.clone()),
                 program,
                 source: Some(source),
                 digest: digest.transpose()?,
-                may_have_secrets: may_have_secrets(plugins, &[&package.name, &entry.name]),
+                may_have_secrets,
                 openings: Some(vec![opening]),
                 config: Map::new(),
             });
@@ -107,6 +125,7 @@ fn of_program(path: PathBuf, wanted: &spec::Plugin, plugins: &Plugins) -> Result
     Ok(Start {
         may_have_secrets: may_have_secrets(plugins, &[&name, &wanted.name]),
         name,
+        version: None,
         digest: store::source::read(&path, PROGRAM_BYTES_MAX).ok().map(|bytes| sha256(&bytes)),
         program: Program { path, arguments: Vec::new() },
         source: None,
@@ -155,6 +174,8 @@ pub(crate) struct Started {
     pub(super) opened: Vec<Opened>,
     /// While it goes on.
     pub(super) live: Vec<Live>,
+    /// Those whose threads have panicked, by name.
+    lost: Vec<String>,
 }
 
 impl Wanted {
@@ -173,7 +194,7 @@ impl Wanted {
     pub(crate) fn start(&self, directory: &Path) -> Result<Started> {
         let directory = directory.canonicalize()?;
         let opened = self.programs.iter().map(|start| self.one(start, &directory));
-        Ok(Started { opened: opened.collect::<Result<_>>()?, live: Vec::new() })
+        Ok(Started { opened: opened.collect::<Result<_>>()?, ..Started::default() })
     }
 
     fn one(&self, start: &Start, directory: &Path) -> Result<Opened> {
@@ -194,12 +215,10 @@ impl Wanted {
             components.push(component);
         }
         components.sort_by_key(|component| component.order);
-        if start.source.is_some() {
+        if let Some(version) = &start.version {
             // The greeting is that of the host.
             plugin.name.clone_from(&start.name);
-            let registry = Registry::installed(None);
-            let package = registry.packages.iter().find(|package| package.name == start.name);
-            plugin.version = package.map(|package| package.version.clone()).unwrap_or_default();
+            plugin.version.clone_from(version);
         }
         Ok(Opened { plugin, components, digest: start.digest.clone(), dropped: 0 })
     }
@@ -237,9 +256,14 @@ impl Started {
         Ok(())
     }
 
-    /// Takes them back.
-    pub(crate) fn come_back(&mut self) {
-        self.opened.extend(self.live.drain(..).filter_map(Live::end));
+    /// Takes them back, when so many requests were recorded.
+    pub(crate) fn come_back(&mut self, recorded: u64) {
+        for live in self.live.drain(..) {
+            match live.end(recorded) {
+                Ok(opened) => self.opened.push(opened),
+                Err(name) => self.lost.push(name),
+            }
+        }
     }
 
     /// Where rows of requests go.
@@ -250,20 +274,20 @@ impl Started {
 
     /// What the verdict says of them: something that was asked for is missing.
     pub(crate) fn reasons(&self) -> Vec<Reason> {
-        let mut reasons = Vec::new();
-        for opened in &self.opened {
+        let reason = |name: &str, is_late: bool, what: &str| Reason {
+            name: if is_late { "plugin_late" } else { "plugin_failed" }.to_owned(),
+            standing: Standing::Degraded,
+            text: format!(
+                "the plugin `{name}`: {what}; what it should have done is missing, and the measurement is not touched"
+            ),
+            figures: Vec::new(),
+        };
+        let faults = self.opened.iter().flat_map(|opened| {
             let name = &opened.plugin.name;
-            for fault in &opened.plugin.faults {
-                let rest = "what it should have done is missing, and the measurement is not touched";
-                reasons.push(Reason {
-                    name: if fault.is_late { "plugin_late" } else { "plugin_failed" }.to_owned(),
-                    standing: Standing::Degraded,
-                    text: format!("the plugin `{name}`: {}; {rest}", fault.text),
-                    figures: Vec::new(),
-                });
-            }
-        }
-        reasons
+            opened.plugin.faults.iter().map(move |fault| reason(name, fault.is_late, &fault.text))
+        });
+        let lost = self.lost.iter().map(|name| reason(name, false, "the thread that called it has panicked"));
+        faults.chain(lost).collect()
     }
 
     /// Those that the run's description names, with what went wrong.
@@ -283,9 +307,13 @@ impl Started {
         self.opened.iter().map(used).collect()
     }
 
-    /// What each has printed, by its name.
+    /// What those of each name have printed.
     pub(super) fn printed(&self) -> BTreeMap<&str, Vec<u8>> {
-        self.opened.iter().map(|opened| (opened.plugin.name.as_str(), opened.plugin.printed())).collect()
+        let mut printed = BTreeMap::<&str, Vec<u8>>::new();
+        for Opened { plugin, .. } in &self.opened {
+            printed.entry(&plugin.name).or_default().extend(plugin.printed());
+        }
+        printed
     }
 }
 

@@ -12,7 +12,7 @@ pub struct Moments(BTreeMap<&'static str, BTreeSet<u64>>);
 #[derive(Default)]
 pub(super) struct Showing {
     begin: Option<u64>,
-    /// Requests by second since the clock's begin: as many as the run has, whatever its length.
+    /// Tenths of a second of the clock, by reason: bounded by the run's length.
     shown: BTreeMap<&'static str, BTreeSet<u64>>,
 }
 
